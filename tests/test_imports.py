@@ -95,6 +95,7 @@ WITH_DATABASE = {
     "qpsearch.runner.refusals",
     "qpsearch.runner.confirming",
     "qpsearch.runner.evaluating",
+    "qpsearch.runner.looks",
     "qpsearch.runner.starting",
     "qpsearch.runner.doctor",
     "qpsearch.runner.simulating",

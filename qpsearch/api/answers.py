@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qpsearch.api.given import PathLike, path_text, texts, trial_numbers, word
+from qpsearch.space.schema.numbers import SHARE, checked
 from qpsearch.study.storage.database import Database
 from qpsearch.vocabulary import Evaluator, SplitName
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from qpsearch.analysis.compare.comparison import Comparison
     from qpsearch.analysis.effects import EffectTable
     from qpsearch.analysis.importance import ImportanceTable
+    from qpsearch.runner.evaluating import StudyEvaluation
 
 
 class Answers:
@@ -141,7 +143,7 @@ class Answers:
             ['additive', 'product_unit', 'quotient']
         """
         from qpsearch.analysis.compare.table import compared
-        from qpsearch.runner.evaluating import read_test_images
+        from qpsearch.runner.looks import read_test_images
 
         return compared(
             self._database,
@@ -150,6 +152,45 @@ class Answers:
             trials=trial_numbers(trials, "trials"),
             split=word(SplitName, on, "on"),
             read=lambda study, numbers: read_test_images(self.storage, study, numbers, lambda text: None),
+        )
+
+    def evaluate(
+        self, trials: Sequence[int] | None = None, *, noise: str | Sequence[str] = (), target: float | None = None
+    ) -> StudyEvaluation:
+        """Evaluate trained networks on the test images, as ``qpsearch evaluate`` does: for the last word.
+
+        The study keeps a record of each look at the test images.
+
+        Args:
+            trials: Complete trials; None for those of the best configuration, or for every point of a grid.
+            noise: Poisson noise beside clean images, one level or several: ``poisson:LEVEL``, where a pixel's variance
+                is the level times its brightness.
+            target: Count the epochs to this accuracy on validation images, from 0 to 1.
+
+        Returns:
+            What was tested as ``trials``, each with the ``mean``, the ``sd`` and the ``runs`` of its ``accuracies`` at
+            each level of noise; and how often the study has looked before, as ``looks_before``.
+
+        Raises:
+            UserError: One of the trials is not complete, or was not trained here; the noise cannot be read; or epochs
+                are to be counted in a study that holds out no validation images.
+            DataError: The data set cannot be had.
+            ArtifactError: Weights are gone.
+
+        Example:
+            >>> import qpsearch
+            >>> found = qpsearch.load_study("smoke").evaluate([0, 1])
+            >>> [tested.trial for tested in found.trials], len(found.trials[0].accuracies[0].runs)
+            ([0, 1], 1)
+        """
+        from qpsearch.runner.evaluating import evaluate
+
+        return evaluate(
+            self.storage,
+            self.name,
+            trials=trial_numbers(trials, "trials"),
+            noise=texts(noise, "noise", "poisson:0.05"),
+            target=checked(SHARE, target, "target"),
         )
 
     def report(self, path: PathLike | None = None) -> Path:

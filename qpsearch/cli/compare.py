@@ -95,7 +95,7 @@ def _compared(
     is_quiet: bool = False,
 ) -> "Comparison":
     from qpsearch.analysis.compare.table import compared
-    from qpsearch.runner.evaluating import read_test_images
+    from qpsearch.runner.looks import read_test_images
     from qpsearch.study.storage.database import Database
 
     def read(own: str, numbers: Sequence[int]) -> None:

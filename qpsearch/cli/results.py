@@ -20,7 +20,6 @@ from qpsearch.display.shown import (
     numbers_of,
     score,
     standing,
-    state_of,
 )
 from qpsearch.errors import StorageDamaged, StudyNotFound, command
 from qpsearch.runner.machine import DEFAULT_STORAGE
@@ -180,7 +179,7 @@ def _print_details(
             epochs += f", step {told.steps.done} of {told.steps.of} of the next"
         place = record.place or ("" if told else "not placed yet")  # a place is known from the first epoch on
         console.print(
-            f"trial {record.number} {WORDS[state_of(record)][0]}: {', '.join(filter(None, [epochs, place]))}",
+            f"trial {record.number} {WORDS[record.phase][0]}: {', '.join(filter(None, [epochs, place]))}",
         )
 
 

@@ -20,7 +20,6 @@ from qpsearch.display.shown import (
     moment,
     scalar,
     score,
-    state_of,
     took,
 )
 from qpsearch.errors import UserError, command, counted, nearest
@@ -145,7 +144,7 @@ def _print_list(
 
 
 def _state(record: TrialRecord) -> Text:
-    word, colour = WORDS[state_of(record)]
+    word, colour = WORDS[record.phase]
     return Text(f"{word} {RETRIED}" if record.is_retried else word, style=colour)
 
 
@@ -182,7 +181,7 @@ def _show_one(database: "Database", study: str, number: int, *, as_json: bool) -
         return
     search = queries.space_of(database, study).search
     console = open_console()
-    word, colour = WORDS[state_of(detail.record)]
+    word, colour = WORDS[detail.record.phase]
     console.print(Text(f"trial {number} of study {study}: ").append(word, style=f"bold {colour}"))
     facts = _facts(detail, search, go_on_command(database, study))
     width = max(len(name) for name, _ in facts)
@@ -201,7 +200,7 @@ def _facts(detail: TrialDetail, search: Search, go_on: str) -> list[tuple[str, s
         found += [("failed with", str(record.reason)), ("detail", (record.detail or "").strip() or "none")]
     if record.is_retried:
         found.append(("recipe", f"not as drawn: {RETRIED_MEANS}"))
-    if state_of(record) == "WAITING":
+    if record.phase == "WAITING":
         found.append(("waits for", f"a driver: {go_on}"))
     if record.is_paused:
         found.append(("waits for", "its rung: it goes on if it is among the best there"))

@@ -8,7 +8,7 @@ from typing import Final
 
 from qpsearch.space.schema.value_types import text_in_file
 from qpsearch.space.search import Objective
-from qpsearch.study.records import ConfigurationRecord, TrialRecord
+from qpsearch.study.records import ConfigurationRecord
 from qpsearch.vocabulary import Scalar
 
 UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -22,13 +22,6 @@ WORDS: Final = {
     "WAITING": ("waiting", "magenta"),
     "PAUSED": ("paused", "blue"),
 }
-
-
-def state_of(record: TrialRecord) -> str:
-    """Return a key of ``WORDS``."""
-    if record.is_paused:
-        return "PAUSED"
-    return "WAITING" if record.state == "RUNNING" and not record.is_held else record.state
 
 
 def took(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 The blocks are those of ``blocks.py``: they pass tensors from layer to layer, and only layers know which channels are
 whose. Outputs and gradients are those of the networks by themselves, but for rounding. ``torch.vmap`` over stacked
-weights would need no code here, but gains next to nothing over one network after the other (docs/results/index.md).
+weights would need no code here, but gains next to nothing over one network after the other
+(docs/results/training.md, "Fused seeds").
 """
 
 from collections.abc import Callable, Sequence

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from qpsearch.runner.documents import Document, FreshSeeds
 from qpsearch.vocabulary import Scalar
+
+if TYPE_CHECKING:
+    from qpsearch.runner.evaluating import StudyEvaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class TestedConfiguration:
         trials: All of them.
         blocks: The kind of block of each stage.
         params: What the sampler chose, by parameter.
-        value: The score on validation images.
+        value: The score by which it was chosen: the mean over the runs of the search.
         seeds: The seed of each run.
         accuracies: The accuracies at each level of noise.
         epochs_to_target: Epochs that each run took to the target on validation images; None for never.
@@ -92,7 +96,8 @@ class EvaluateDocument(Document):
         target: The accuracy to which epochs were counted; None for none.
         looks_before: When the test images were looked at before, in Unix seconds.
         recorded: Whether this look was recorded.
-        trials: What was tested.
+        problem: Why it was not; None where it was.
+        trials: What was tested, in the order that was asked for; of a grid, in the order of the space.
         not_tested: Of a grid, the points that could not be tested.
         not_trained: Of a grid, how many points have not been trained yet.
         confirmed: What fresh seeds gave the configuration that was tested because it is the best; None without.
@@ -103,7 +108,24 @@ class EvaluateDocument(Document):
     target: float | None
     looks_before: Sequence[float]
     recorded: bool
+    problem: str | None
     trials: tuple[TestedConfiguration, ...]
     not_tested: tuple[NotTested, ...]
     not_trained: int
     confirmed: FreshSeeds | None
+
+    @classmethod
+    def of(cls, found: "StudyEvaluation") -> Self:
+        """Return what is printed after evaluating."""
+        return cls(
+            study=found.study,
+            dataset=found.dataset,
+            target=found.target,
+            looks_before=found.looks_before,
+            recorded=found.problem is None,
+            problem=found.problem,
+            trials=found.trials,
+            not_tested=found.not_tested,
+            not_trained=found.not_trained,
+            confirmed=None if found.best is None else FreshSeeds.of(found.best.confirmed),
+        )

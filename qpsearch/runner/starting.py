@@ -19,7 +19,7 @@ from qpsearch.artifacts import check_store, parse_root
 from qpsearch.errors import StudyExists, UserError, command, counted
 from qpsearch.runner import driving
 from qpsearch.runner.driving import Outcome, Placement
-from qpsearch.runner.evaluating import read_test_images
+from qpsearch.runner.looks import read_test_images
 from qpsearch.runner.overrides import UNCHANGED, Overrides
 from qpsearch.runner.refusals import exists_already, refuse_other, refuse_smaller
 from qpsearch.space import Space, load_space

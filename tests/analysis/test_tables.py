@@ -11,6 +11,7 @@ import qpsearch
 from qpsearch.analysis.tables import TableFormat, epoch_table, trial_table, write_tables
 from qpsearch.cli import evaluation_table
 from qpsearch.protocol import Failed
+from qpsearch.runner import evaluate_documents
 from qpsearch.seeds import derive_seed
 from qpsearch.space import parse_space
 from qpsearch.study import opening, queries
@@ -108,8 +109,15 @@ def test_a_grid_tells_none_from_not_drawn(filled_url: str) -> None:
     without = next(record for record in records if CLIP in record.params and record.params[CLIP] is None)
     other = next(record for record in records if CLIP not in record.params)
     pair = [
-        evaluation_table.Tested(
-            record=record, trials=(record.number,), value=record.value, seeds=(), evaluated=(), to_target=()
+        evaluate_documents.TestedConfiguration(
+            trial=record.number,
+            trials=(record.number,),
+            blocks=" ".join(record.stages),
+            params=dict(record.params),
+            value=record.value,
+            seeds=(),
+            accuracies=(),
+            epochs_to_target=(),
         )
         for record in (without, other)
     ]

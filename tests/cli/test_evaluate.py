@@ -1,22 +1,20 @@
 """``qpsearch evaluate``: the test images, noise, and how fast a network learned."""
 
-import json
 import re
 import shutil
 import sqlite3
 import statistics
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qpsearch import load_study
 from qpsearch.cli import evaluate, evaluation_table
 from qpsearch.errors import UserError
-from qpsearch.runner.evaluate_documents import EvaluateDocument
-from qpsearch.runner.evaluating import Log
-from qpsearch.study.records import TrialRecord
-from qpsearch.study.trials.evaluations import Evaluated
+from qpsearch.runner import evaluate_documents
+from qpsearch.runner.evaluate_documents import Accuracies, EvaluateDocument
+from qpsearch.runner.evaluating import StudyEvaluation
+from qpsearch.runner.looks import Log
 from tests.cli.run import documented, qpsearch, reply
 from tests.helpers import rows
 
@@ -167,7 +165,21 @@ def test_a_look_that_cannot_be_recorded_is_told_and_ends_nothing() -> None:
     log = Log("sqlite:////proc/nothing/q.db", "small")
     log.write(0, [])
     assert log.problem is not None
-    assert "Not recorded: look 1 of this study at test images. /proc/nothing" in evaluate._said([], log.problem)
+    found = StudyEvaluation(
+        study="small",
+        dataset="digits",
+        target=None,
+        looks_before=[],
+        problem=log.problem,
+        trials=(),
+        not_tested=(),
+        not_trained=0,
+        best=None,
+        passed_over=None,
+    )
+    assert "Not recorded: look 1 of this study at test images. /proc/nothing" in evaluate._said(found)
+    document = EvaluateDocument.of(found)
+    assert (document.recorded, document.problem) == (False, log.problem)
 
 
 @pytest.mark.parametrize(("columns", "layout"), [(200, "clean"), (80, "noise")])
@@ -177,7 +189,7 @@ def test_a_grid_of_many_parameters_says_what_tells_its_points_apart(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("LINES", "50")
     tested = [made(number, f"layers{20 + number}", lr, number / 4) for number, lr in enumerate((0.1, 0.01, 0.1))]
-    evaluation_table.print_table(tested, [0.0, 0.05], 0.9 if columns == 200 else None, is_grid=True)
+    evaluation_table.print_table(tested, 0.9 if columns == 200 else None, is_grid=True)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["trial", "blocks", "stages"]
     assert layout in lines[0]
@@ -187,7 +199,7 @@ def test_a_grid_of_many_parameters_says_what_tells_its_points_apart(
     assert ("not shown: " in "".join(lines)) is (columns == 80)
 
 
-def made(number: int, stages: str, lr: float, accuracy: float) -> evaluation_table.Tested:
+def made(number: int, stages: str, lr: float, accuracy: float) -> evaluate_documents.TestedConfiguration:
     """A trial of a grid whose parameters have long names and values."""
     params = {
         "network.stages": stages,
@@ -196,15 +208,19 @@ def made(number: int, stages: str, lr: float, accuracy: float) -> evaluation_tab
         "training.optimizer.adamw.lr": lr,
         "training.optimizer.adamw.weight_decay": f"a-very-long-value-{number}" if lr < 0.1 else "a-long-value",
     }
-    config = {"network": {"stages": [{"block": "quotient_product_unit"}] * 3}}
-    facts: dict[str, Any] = dict.fromkeys(TrialRecord.__slots__) | {"config_json": json.dumps(config)}
-    facts |= {"number": number, "state": "COMPLETE", "params": params}
-    evaluated = tuple(
-        Evaluated(replicate=0, checkpoint="x", noise=noise, images=300, accuracy=accuracy, loss=1.0, nonfinite=0)
-        for noise in (0.0, 0.05)
+    accuracies = tuple(
+        Accuracies(noise=noise, mean=accuracy, sd=None, runs=(accuracy,), nonfinite=(0,))
+        for noise in (None, "poisson:0.05")
     )
-    return evaluation_table.Tested(
-        record=TrialRecord(**facts), trials=(0,), value=None, seeds=(1,), evaluated=evaluated, to_target=(None,)
+    return evaluate_documents.TestedConfiguration(
+        trial=number,
+        trials=(number,),
+        blocks=" ".join(["quotient_product_unit"] * 3),
+        params=params,
+        value=None,
+        seeds=(1,),
+        accuracies=accuracies,
+        epochs_to_target=(None,),
     )
 
 
@@ -231,7 +247,7 @@ def test_a_study_that_trains_on_all_images_is_judged_by_the_test_alone(tmp_path:
     assert 0.2 < tested["accuracies"][0]["mean"] < 1
     assert f"train_loss {best['value']:.4f} on training images" in qpsearch(tmp_path, "best", "small").stdout
     done = qpsearch(tmp_path, "evaluate", "small", "--target", "0.9")
-    said = "--target: study 'small' holds out no validation images, on which epochs are counted."
+    said = "target: study 'small' holds out no validation images, on which epochs are counted."
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
@@ -255,11 +271,11 @@ def test_a_trial_that_was_imported_is_not_evaluated(study: Path, tmp_path: Path)
 
 def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> None:
     for words, said in (
-        (("--noise", "gauss:1"), "--noise: cannot parse noise 'gauss:1'. Expected poisson:LEVEL"),
-        (("--noise", "poisson:0"), "--noise: cannot parse noise 'poisson:0'"),
+        (("--noise", "gauss:1"), "noise: cannot parse noise 'gauss:1'. Expected poisson:LEVEL"),
+        (("--noise", "poisson:0"), "noise: cannot parse noise 'poisson:0'"),
         (
             ("--noise", "poisson:1e-20"),
-            "--noise: cannot parse noise 'poisson:1e-20'. Expected poisson:LEVEL with a level from 1e-9",
+            "noise: cannot parse noise 'poisson:1e-20'. Expected poisson:LEVEL with a level from 1e-9",
         ),
         (("--trial", "7"), "study 'small' does not have a complete trial 7 that was trained here"),
     ):

@@ -59,7 +59,7 @@ def test_the_papers_product_units_blow_up_in_eval_mode_and_are_reported() -> Non
     "QPSEARCH_DATA" not in os.environ, reason="QPSEARCH_DATA names no folder with the real CIFAR-10; CI sets it"
 )
 def test_the_papers_product_units_on_real_images_before_any_step() -> None:
-    """docs/results/index.md, "What the papers' product units do without a clip": 63 of the first 64 test images."""
+    """docs/results/blocks.md, "What the papers' product units do without a clip": 63 of the first 64 test images."""
     prepare("cifar10", Path(os.environ["QPSEARCH_DATA"]))
     cifar10 = Data(dataset="cifar10", validation=0)
     images = load_split(cifar10, Path(os.environ["QPSEARCH_DATA"]), Subset.TEST)[0][:64]

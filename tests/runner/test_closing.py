@@ -10,9 +10,9 @@ import qpsearch
 from qpsearch.analysis.report import Material, state_of
 from qpsearch.analysis.subject import Subject
 from qpsearch.errors import StudyExists, StudyMismatch, UserError
-from qpsearch.runner import driving, evaluating
+from qpsearch.runner import driving, looks
 from qpsearch.runner.driving import Placement
-from qpsearch.runner.evaluating import Trained
+from qpsearch.runner.looks import Trained
 from qpsearch.runner.overrides import Overrides
 from qpsearch.space import Space, edited, parse_space
 from qpsearch.study.storage.database import Database
@@ -71,8 +71,8 @@ def test_what_reads_the_test_images(study: str, opened: list[Database], monkeypa
         found = {"images": 1, "accuracy": 1.0, "loss": 0.1, "nonfinite": 0, "correct": b"\x80"}
         return [Evaluated(replicate=run.replicate, checkpoint=run.checkpoint, noise=0.0, **found)]
 
-    monkeypatch.setattr(evaluating, "evaluated", evaluated)
-    evaluating.read_test_images(study, "scripted", [0, 1], print)
+    monkeypatch.setattr(looks, "evaluated", evaluated)
+    looks.read_test_images(study, "scripted", [0, 1], print)
     assert len(opened) == 2
 
 

@@ -9,6 +9,7 @@ from qpsearch.vocabulary import Scalar
 SEED: Final = Integer(0, 2**64 - 1)
 COUNT: Final = Integer(0, 10_000_000)
 CHANNELS: Final = Integer(1, 100_000)  # of images, and outputs of a head
+SHARE: Final = Number(0, 1)
 WIDTH: Final = Integer(1, 2048)  # of a network's first stage
 
 

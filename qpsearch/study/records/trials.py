@@ -59,6 +59,13 @@ class TrialRecord:
     config_json: str = field(repr=False)
 
     @property
+    def phase(self) -> str:
+        """What a user is told of it: its state, where ``RUNNING`` is ``PAUSED``, or ``WAITING`` without a driver."""
+        if self.is_paused:
+            return "PAUSED"
+        return "WAITING" if self.state == "RUNNING" and not self.is_held else self.state
+
+    @property
     def config(self) -> TrialConfig:
         """The resolved configuration."""
         with self._readable():
