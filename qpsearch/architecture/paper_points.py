@@ -1,31 +1,56 @@
 """The papers' settings as points of a space: ``search.first: papers``.
 
 A point has one kind of block in all stages, the rules that its paper has for it, and the paper's recipe, as far as the
-space searches them and its domains have these values. What a paper does not say is left open.
+space searches them and its domains have these values. What a paper does not say is left open. The bound of a
+quotient is that of the depth (rule Q5), of searched depths that of the middle.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any, Final
 
-from qpsearch.architecture.config import Stage
 from qpsearch.architecture.named import OF_THE_PAPERS
-from qpsearch.architecture.resolve import alpha_for
+from qpsearch.architecture.resolve import ALPHA_BY_DEPTH, alpha_for
 from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.recipes import RECIPES
 from qpsearch.space import Space
+from qpsearch.space.domains import Domain
 from qpsearch.space.file.points import domains_of, member_of
-from qpsearch.space.leaves import AUGMENT, STAGES
+from qpsearch.space.leaves import AUGMENT, STAGES, Constant
 from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.network import rule_paths
-from qpsearch.vocabulary import BlockKind, BranchKind, Scalar
+from qpsearch.space.schema.rules import BY_DEPTH
+from qpsearch.space.schema.value_types import AUTO
+from qpsearch.vocabulary import (
+    MULTIPLYING,
+    BlockKind,
+    BranchKind,
+    Decay,
+    InitKind,
+    Precision,
+    Scalar,
+    StemActivation,
+)
 
-RECIPE_OF: Final = {  # the paper's recipe for each kind of block; additive networks are those of the quotient paper
+RECIPE_OF: Final = {  # the paper's recipe for each kind of block; additive networks are the quotient paper's baseline
     BlockKind.ADDITIVE: "quotient",
     BlockKind.QUOTIENT: "quotient",
     BlockKind.PRODUCT_UNIT: "pure",
     BlockKind.QUOTIENT_PRODUCT_UNIT: "quotient",
 }
-DEPTH: Final = 20  # whose bound of quotients is taken; the papers' other depths differ by little
+THEIR_CODE: Final[dict[str, Any]] = {  # what the quotient authors' networks, their baseline too, have beside the recipe
+    "init": InitKind.FRAMEWORK,
+    "training.optimizer.sgd.nesterov": False,
+    "training.warmup": 0,
+    "training.label_smoothing": 0,
+    "training.grad_clip": None,
+    "training.ema": None,
+    "training.decay": Decay.ALL,
+    "training.dropout": 0,
+    "training.drop_path": 0,
+}
 
 
 def first_points_of(space: Space) -> list[Mapping[str, Scalar]]:
@@ -43,15 +68,11 @@ def paper_points(space: Space) -> list[dict[str, Scalar]]:
     for block in OF_THE_PAPERS:
         if not all(leaf.options is not None and block in leaf.options for leaf in blocks.values()):
             continue
-        values, point = _values_of(block), dict[str, Scalar]()
+        values, point = _values_of(block, alpha_for(_layers(space))), dict[str, Scalar]()
         for site in space.sites:
             name = _name(site.path)
-            if site.parameter not in domains or name not in values:
-                continue
-            try:
-                point[site.parameter] = member_of(name, domains[site.parameter], values[name])
-            except ValueError:
-                continue  # the space does not have the paper's value
+            if site.parameter in domains and (known := _known(name, domains[site.parameter], values.get(name, ()))):
+                point[site.parameter] = known[0]
         if point and point not in found:
             found.append(point)
     return found
@@ -66,15 +87,50 @@ def _name(path: str) -> str:
     return path.removeprefix("network.rules.")
 
 
-def _values_of(block: BlockKind) -> dict[str, Any]:
-    """Return the paper's values for a kind of block, by name."""
-    alpha = alpha_for(DEPTH)
-    stage: Stage = OF_THE_PAPERS[block].stage(width=1, stride=1, depth=1, branch=BranchKind.BASIC, alpha=alpha)
-    values: dict[str, Any] = {"block": block}
-    values |= {".".join(rule.path): rule.value_in(stage) for rule in rule_paths() if rule.belongs_to(block)}
-    recipe = RECIPES[RECIPE_OF[block]].settings
-    values |= {f"{AUGMENT}.{word}.{USED}": word in recipe["data"]["augment"] for word in AUGMENTATIONS}
-    return values | _flat("training", recipe["training"])
+def _known(name: str, domain: Domain, wanted: Sequence[Any]) -> list[Scalar]:
+    """Return those of some values that a domain has."""
+    found = []
+    for value in wanted:
+        with contextlib.suppress(ValueError):
+            found.append(member_of(name, domain, value))
+    return found
+
+
+def _layers(space: Space) -> int:
+    """Return the layers of the networks of a space; of searched depths, and of alternatives, those in the middle."""
+    depths = defaultdict[str, list[int]](list)
+    for site in space.sites:
+        if site.path.startswith(f"{STAGES}.") and site.path.endswith(".depth"):
+            middle = site.leaf.value if isinstance(site.leaf, Constant) else site.domain and site.domain.at(0.5)
+            depths[site.path.removeprefix(f"{STAGES}.").partition(".")[0]].append(int(str(middle or 1)))
+    return 2 + sum(BranchKind.BASIC.layers * round(mean(each)) for each in depths.values())
+
+
+def _values_of(block: BlockKind, alpha: float) -> dict[str, list[Any]]:
+    """Return the paper's values for a kind of block, by name: of several, the first that a space has is taken.
+
+    Args:
+        block: The kind of block.
+        alpha: The bound of its quotients at the space's depth.
+    """
+    family, recipe = OF_THE_PAPERS[block], RECIPES[RECIPE_OF[block]].settings
+    stage = family.stage(width=1, stride=1, depth=1, branch=BranchKind.BASIC, alpha=alpha)
+    known: dict[str, Any] = {"block": block, "network.stem.activation": family.stem_activation}
+    known |= {".".join(rule.path): rule.value_in(stage) for rule in rule_paths() if rule.belongs_to(block)}
+    known |= {f"{AUGMENT}.{word}.{USED}": word in recipe["data"]["augment"] for word in AUGMENTATIONS}
+    known |= {"training.precision": Precision.FLOAT32} | _flat("training", recipe["training"])
+    if RECIPE_OF[block] == "quotient":
+        known |= THEIR_CODE
+    values = {name: [value] for name, value in known.items()}
+    if block in MULTIPLYING:
+        nearest = sorted((each for _, each in ALPHA_BY_DEPTH), key=lambda each: abs(each - alpha))
+        values["quotient.alpha"] = [BY_DEPTH, alpha, *nearest]
+        values["init"].append(AUTO)  # which is the framework's for them
+    if family.stem_activation is StemActivation.AUTO:
+        values["network.stem.activation"].append(
+            StemActivation.QUOTIENT if block in MULTIPLYING else StemActivation.RELU
+        )
+    return values
 
 
 def _flat(path: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,8 +176,9 @@ def check_shapes(network: Network) -> None:
 
     Raises:
         Infeasible: The network has no stages; the stem's kernel is even; the stem has ``activation: quotient`` but the
-            first stage does not multiply; a stride is larger than the image; or the rules of a stage contradict each
-            other or its shape (``contradictions``).
+            first stage does not multiply; a stride is larger than the image; the rules of a stage contradict each
+            other or its shape (``contradictions``); or a normalisation within an image has one value alone, of which
+            nothing is left.
     """
     if not network.stages:
         raise Infeasible("the network has no stages", "the network has no stages")
@@ -194,6 +195,10 @@ def check_shapes(network: Network) -> None:
         for rule, detail in contradictions(stage, width):
             raise Infeasible(f"stage {index} {rule}{detail}", f"stage {index} {rule}")
         size, width = down(size, stage.stride), stage.width
+        inside = width // BOTTLENECK if stage.branch is BranchKind.BOTTLENECK else width
+        if stage.norm in (NormKind.GROUP, NormKind.LAYER) and inside == size == 1:
+            rule = f"stage {index} has norm: {stage.norm}, but only one value to normalise"
+            raise Infeasible(f"{rule} (one channel inside its branches, images of 1x1 pixel)", rule)
 
 
 def check_batches(config: TrialConfig) -> None:

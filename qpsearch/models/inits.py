@@ -4,10 +4,10 @@ Convolutions: ``framework`` is PyTorch's own, U(+-1/sqrt(fan_in)) (rule Q15); ``
 normal with variance 2 / fan; ``orthogonal`` rows (or columns) at right angles, with gain sqrt 2. Three more say how
 branches start:
 
-``zero_last_norm``: as ``kaiming_fan_out``, and every block starts as the identity: the last layer with weights of every
-branch is zeroed, and shifted to where a quotient is 1. Where that layer is a product unit, zero exponents give 1: a
-block that adds then starts as x + 1, and a block that multiplies is refused if a branch output of 1 is not a quotient
-of 1.
+``zero_last_norm``: as ``kaiming_fan_out``, and every block starts as the identity, up to the activation of its output:
+the last layer with weights of every branch is zeroed, and shifted to where a quotient is 1. Where that layer is a
+product unit, zero exponents give 1: a block that adds then starts as x + 1, and a block that multiplies is refused if a
+branch output of 1 is not a quotient of 1.
 ``quotient_at_one``: as ``framework``, and every quotient starts at 1 in the same way. Blocks that add start as with
 ``framework``.
 ``fixup``: as ``kaiming_fan_in``, with the layers of each branch scaled by ``L ** (-1 / (2m - 2))``, L blocks in the

@@ -10,6 +10,7 @@ from qpsearch.architecture.cost import cost
 from qpsearch.architecture.named import FAMILIES, named_network
 from qpsearch.architecture.paper_rules import PAPER_RULES
 from qpsearch.cli.rules_table import markdown
+from qpsearch.space import load_space
 from qpsearch.space.schema.fields import LeafField
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.settings import field_at
@@ -47,6 +48,9 @@ def test_every_rule_of_the_papers_is_listed_and_every_setting_stands_for_one(tmp
     for rule in rule_paths():
         path = ".".join(("network.rules", *rule.path))
         assert (path in named) == bool(rule.field.rule), path
+    recipe = next(rule for rule in PAPER_RULES if rule.id == "Q18")
+    table = load_space("quotient-table")
+    assert (table.data.normalise, table.search.score.from_epoch) == ("imagenet", 93), recipe.note
     for rule in PAPER_RULES:  # the ids that stand at a setting in the schema are those of the table
         for path in rule.settings:
             field = field_at(path)

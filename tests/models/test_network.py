@@ -167,6 +167,17 @@ def test_batches_of_one_image_of_one_pixel_are_infeasible_where_they_are_normali
         assert candidate(parse_space(harmless), RandomChooser(0)).config.network.blocks == 2
 
 
+@pytest.mark.parametrize("norm", [NormKind.GROUP, NormKind.LAYER])
+def test_one_value_alone_cannot_be_normalised_within_an_image(norm: NormKind) -> None:
+    """It would always become the shift; torch itself refuses such a batch of one image."""
+    network = named_network("resnet20")
+    own = stage(BlockKind.ADDITIVE, width=4, stride=32, branch=BranchKind.BOTTLENECK, norm=norm)
+    with pytest.raises(Infeasible, match=f"stage 0 has norm: {norm}, but only one value to normalise .one channel"):
+        check_shapes(replace(network, stages=(own,)))
+    for harmless in (replace(own, width=8), replace(own, stride=16), replace(own, branch=BranchKind.BASIC)):
+        check_shapes(replace(network, stages=(harmless,)))
+
+
 AFTER = {"norms": NormsAround.AFTER}
 UNSHIFTED = {"through_one": False}
 

@@ -41,6 +41,59 @@ def test_values_that_the_space_lacks_are_left_open_and_blocks_that_it_lacks_left
     assert paper_points(parse_space(text)) == [{BLOCK: "additive", LR: 0.1}, {BLOCK: "product_unit"}]
 
 
+OPEN = {
+    "network.stem.activation": {"choice": ["relu", "auto", "none"]},
+    "network.rules.init": {"choice": ["auto", "orthogonal", "kaiming_fan_out", "framework"]},
+    "network.rules.quotient.alpha": {"choice": [1.5, 1.7, 1.8, 2.0]},
+    "training.optimizer.sgd.nesterov": {"choice": [True, False]},
+    "training.warmup": {"choice": [0.0, 0.1]},
+    "training.label_smoothing": {"float": [0, 0.2]},
+    "training.dropout": {"choice": [0.3, 0.0]},
+    "training.drop_path": {"choice": [0.2, 0.0]},
+    "training.ema": {"choice": [0.999, "none"]},
+    "training.grad_clip": {"choice": [1.0, "none"]},
+    "training.decay": {"choice": ["weights", "all"]},
+}
+
+
+def test_networks_and_recipe_are_the_quotient_papers_and_its_baseline_differs_in_the_block_alone() -> None:
+    """Rules Q4, Q5, Q9 and Q18: no Nesterov, no warm-up, no smoothing, no dropout, decay on all parameters."""
+    additive, quotient, product_unit = paper_points(space(**OPEN, **{DEPTH: 54}))
+    assert quotient == {
+        BLOCK: "quotient",
+        ALPHA: 1.5,  # at 110 layers
+        LR: 0.1,
+        "network.stem.activation": "auto",
+        "network.rules.init": "framework",
+        "training.optimizer.sgd.nesterov": False,
+        "training.warmup": 0.0,
+        "training.label_smoothing": 0.0,
+        "training.dropout": 0.0,
+        "training.drop_path": 0.0,
+        "training.ema": None,
+        "training.grad_clip": None,
+        "training.decay": "all",
+    }
+    assert additive == {name: value for name, value in quotient.items() if name != ALPHA} | {BLOCK: "additive"}
+    assert "training.optimizer.sgd.nesterov" not in product_unit  # of which nothing is known
+
+
+@pytest.mark.parametrize(
+    ("depth", "domain", "alpha"),
+    [
+        (9, {"choice": [1.5, 1.7, 1.8, 2.0]}, 2.0),
+        (21, {"float": [1.3, 2.2]}, 1.8),
+        (27, {"choice": ["by_depth", 2.0]}, "by_depth"),
+        ({"int": [50, 58]}, {"choice": [1.5, 2.0]}, 1.5),
+        (15, {"choice": [1.7, 2.0]}, 2.0),  # 1.9 by interpolation
+        (15, {"choice": [4.0, 8.0]}, None),
+    ],
+)
+def test_the_bound_of_quotients_is_that_of_the_depth(depth: object, domain: object, alpha: object) -> None:
+    found = paper_points(space(**{DEPTH: depth, ALPHA: domain}))[1].get(ALPHA)
+    assert found == alpha
+
+
 def test_they_come_before_what_the_file_lists(sqlite_url: str) -> None:
     given = space([{DEPTH: 2, LR: 0.3}, "papers"])
     assert [point.get(LR) for point in first_points_of(given)] == [0.1, 0.1, 0.01, 0.3]
