@@ -106,6 +106,7 @@ WITH_DRAWS = {
     "qpsearch.registry.samplers.gp.process",
     "qpsearch.registry.samplers.gp.sampler",
     "qpsearch.registry.samplers.cmaes.ranked",
+    "qpsearch.registry.samplers.nsga.lasting",
     "qpsearch.registry.samplers.trials.copies",
     "qpsearch.registry.samplers.trials.order",
 }  # imported when a study is opened, or a draw is made

@@ -9,6 +9,7 @@ from qpsearch.architecture.candidates import Refusals, candidate, survey
 from qpsearch.architecture.levels import rounded_levels
 from qpsearch.architecture.paper_points import first_points_of
 from qpsearch.errors import Infeasible, counted
+from qpsearch.registry.pruners import PrunerKind
 from qpsearch.seeds import derive_seed
 from qpsearch.space import RandomChooser, Space
 from qpsearch.space.domains import Choice, Domain, text_of
@@ -26,6 +27,7 @@ def notes(space: Space) -> list[str]:
         *([pruner] if pruner else []),
         *_nothing_fused(space),
         *_too_few_numbers(space),
+        *_too_few_complete(space),
         *_no_target(space),
         *_rounded_levels(space),
         *lost_guesses(space),
@@ -86,6 +88,21 @@ def _too_few_numbers(space: Space) -> list[str]:
         f"search.sampler {space.search.sampler} learns about numbers that every configuration has, and needs two of "
         f"them at least. This space {found}, so that all draws are even. Write sampler: gp."
     ]
+
+
+def _too_few_complete(space: Space) -> list[str]:
+    """Say where too few trials are complete for a sampler that learns from a generation of complete ones."""
+    search = space.search
+    if not search.sampler.learns_complete:
+        return []
+    population = search.sampler_options["population"] or 0
+    learns = f"search.sampler {search.sampler} learns from complete trials alone, {population:g} of them at a time"
+    if search.budget.trials <= population:
+        few = f"the study has {counted(search.budget.trials, 'trial')}"
+        return [f"{learns}, and {few}, so that all draws are even. Write sampler: gp, or set a smaller population."]
+    if search.pruner is PrunerKind.NONE:
+        return []
+    return [f"{learns}, and {search.pruner} lets few trials complete. Write pruner: none, or sampler: gp."]
 
 
 def lost_guesses(space: Space) -> list[str]:

@@ -24,6 +24,7 @@ from qpsearch.errors import SpaceError, UserError
 from qpsearch.protocol import Assignment, EpochReport, Failed, Place, Progress
 from qpsearch.registry.options import Option, Options
 from qpsearch.registry.pruners import PRUNER_OPTIONS, PrunerKind
+from qpsearch.registry.samplers import SAMPLERS
 from qpsearch.runner.curve_tables import CurveTable
 from qpsearch.space import Space, parse_space
 from qpsearch.space.file.document import dump, parse_document, plain, spelled
@@ -211,6 +212,8 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
         raise UserError("training.epochs is searched. A simulation needs trainings of one length.")
     document["training"] = {**document["training"], "epochs": epochs}
     document.pop("compare", None)
+    if (kind := sampler.strip(" {}").partition(":")[0]) in SAMPLERS and SAMPLERS[kind].is_designed:
+        document = _without_priors(document)
     try:
         found = parse_space(dump(document | {"study": STUDY}), METHOD, strict=False)
         trials = on_the_grid(found, found.search.budget).trials
@@ -219,8 +222,16 @@ def _space_of(space: Space, method: str, epochs: int) -> Space:
         document["search"]["trials"] = max(trials, 1)
         return parse_space(dump(document | {"study": STUDY}), METHOD, strict=False)
     except SpaceError as error:  # without line and column, which are of a text that nobody sees
-        said = (f"{method}: {problem.removeprefix(f'{METHOD}:').split(': ', 1)[-1]}" for problem in error.problems)
-        raise UserError("\n".join(said)) from None
+        shorter = f" with training.epochs: {epochs}, the length of the longest curve" * (epochs_leaf.value != epochs)
+        said = (problem.removeprefix(f"{METHOD}:").split(": ", 1)[-1] for problem in error.problems)
+        raise UserError("\n".join(f"{method}{shorter}: {problem}" for problem in said)) from None
+
+
+def _without_priors(part: Any) -> Any:
+    """Return a part of a space file without guesses, which a design, that sets all points itself, does not take."""
+    if isinstance(part, Mapping):
+        return {key: _without_priors(value) for key, value in part.items() if key not in ("prior", "confidence")}
+    return [_without_priors(each) for each in part] if isinstance(part, list) else part
 
 
 def _word(text: str, method: str) -> Any:

@@ -37,6 +37,7 @@ LATER: Final = {
     "data.own_validation": "False",
     "data.share": "1.0",
     "search.sampler.random": "0.0",
+    "search.sampler.population": "50",
     "search.pruner.startup": "5",
     "search.pruner.warmup": "auto",
     "search.pruner.audit": "0.0",

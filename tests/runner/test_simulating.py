@@ -191,6 +191,22 @@ def test_a_simulation_is_repeated_to_the_bit() -> None:
     assert first[1].trials > 10  # the first that learn from results, too
 
 
+def test_a_design_is_compared_in_a_space_with_guesses() -> None:
+    guessed = {LR: {"log": [0.01, 0.5], "prior": 0.1, "confidence": "high"}}
+    space = parse_space(edited(SPACE.source, guessed))
+    (_, found) = simulate_searches(planted(), space, ["factorial+none"], seeds=1, workers=2, trainings=6).outcomes
+    assert found.complete == 6
+
+
+def test_what_needs_longer_trainings_than_the_curves_is_told_with_their_length() -> None:
+    space = parse_space(edited(SPACE.source, {"search.score": {"best": {"from_epoch": 5}}}))
+    said = (
+        r"^random\+none with training.epochs: 4, the length of the longest curve: search.score.best.from_epoch: a run"
+    )
+    with pytest.raises(UserError, match=said):
+        simulate_searches(planted(epochs=4), space, [], seeds=1, workers=2, trainings=6)
+
+
 def test_a_grid_ends_with_its_last_point() -> None:
     rates = [0.05 * place for place in range(1, 11)]
     space = parse_space(edited(SPACE.source, {LR: {"choice": rates}, ALPHA: 1.8}))

@@ -64,6 +64,23 @@ def test_later_draws_lie_nearer_to_the_best_point(sqlite_url: str, pruner: str) 
     assert kept[0][0] > 4  # generations are in the database
 
 
+def test_numbers_that_few_configurations_lack_do_not_end_what_it_learns(sqlite_url: str) -> None:
+    """Three stages are all additive, without alpha, in one of 27 configurations: after many that have it."""
+    stage = {"width": 4, "depth": 1, "block": {"choice": ["quotient", "quotient_product_unit", "additive"]}}
+    given = parse_space(edited(space(60, seed=2).source, {"network.stages": [stage] * 3}))
+    with new_ledger(sqlite_url, given) as ledger:
+        search(ledger)
+    query = "SELECT number FROM trial_system_attributes JOIN trials USING (trial_id) WHERE key LIKE {} ORDER BY number"
+    learned = rows(sqlite_url, query.format("'cma:generation'"))
+    lacking = rows(
+        sqlite_url,
+        "SELECT number FROM trials WHERE trial_id NOT IN (SELECT trial_id FROM trial_params WHERE param_name LIKE '%alpha')",
+    )
+    assert lacking[0][0] > 5  # late enough that many trials have it
+    assert learned[-1] == (59,)
+    assert len(learned) > 50
+
+
 def test_a_restart_asks_the_same(sqlite_url: str, tmp_path: object) -> None:
     with new_ledger(f"sqlite:///{tmp_path}/whole.db", space(24, "asha")) as ledger:
         whole = search(ledger)

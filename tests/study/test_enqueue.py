@@ -48,6 +48,29 @@ def test_an_enqueued_trial_is_the_next_of_a_driver_that_runs(url: str) -> None:
     assert found.state == "COMPLETE"
 
 
+SEVERAL = {
+    "training.optimizer": {"choice": [{"sgd": {"lr": {"log": [0.01, 0.5]}}}, {"adamw": {"lr": {"log": [1e-4, 0.1]}}}]}
+}
+
+
+def test_what_a_given_value_needs_is_added(sqlite_url: str) -> None:
+    """As ``search.first`` does: whatever the sampler prefers, a rate of SGD is a rate of SGD."""
+    space = parse_space(edited(SPACE.source, {**SEVERAL, "search.trials": 8}))
+    with new_ledger(sqlite_url, space) as ledger:
+        study = optuna.load_study(study_name="scripted", storage=sqlite_url)
+        for _ in range(4):
+            study.enqueue_trial({"training.optimizer.adamw.lr": 0.01})
+        ledger._looked = float("-inf")
+        kinds = [ledger.ask().config.recipe.optimizer.kind for _ in range(4)]  # type: ignore[union-attr]
+    assert kinds == ["adamw"] * 4
+    release(study._storage)
+    for _ in range(4):
+        added = enqueue(sqlite_url, "scripted", {LR: 0.1})
+        assert (added.params["training.optimizer"], added.params[LR]) == ("sgd", 0.1)
+    with pytest.raises(UserError, match=r"adamw.lr has no effect, since training.optimizer is sgd"):
+        enqueue(sqlite_url, "scripted", {"training.optimizer.adamw.lr": 0.01}, like=added.number)
+
+
 def test_a_study_whose_budget_is_used_up_gets_one_more_trial(sqlite_url: str) -> None:
     with new_ledger(sqlite_url, SPACE) as ledger:
         while (assignment := ledger.ask()) is not None:

@@ -34,6 +34,8 @@ class Columns(Protocol):
 
     size: int
     """How many columns there are."""
+    always: frozenset[str]
+    """The parameters that every point has."""
     widths: tuple[int, ...]
     """How many features each column has."""
     is_word: Mask
@@ -127,6 +129,7 @@ class Sampler:
         has_one_objective: Whether it cannot be used with several objectives.
         learns_numbers: Whether it learns about nothing but numbers that every configuration has, of which it needs two.
         compares_rungs: Whether it compares unfinished trials in several objectives; others see complete ones alone.
+        learns_complete: Whether it learns from nothing but complete trials, a ``population`` of them at a time.
     """
 
     name: str
@@ -142,6 +145,7 @@ class Sampler:
     has_one_objective: bool = False
     learns_numbers: bool = False
     compares_rungs: bool = False
+    learns_complete: bool = False
 
     def __post_init__(self) -> None:
         if not self.called:

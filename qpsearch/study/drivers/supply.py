@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from qpsearch.errors import Infeasible, SamplerError, UserError
 from qpsearch.space import Space
-from qpsearch.space.file.points import checked_values
+from qpsearch.space.file.points import checked_values, with_switches
 from qpsearch.study.drivers.budget import Spending
 from qpsearch.study.drivers.clock import Clock
 from qpsearch.study.drivers.peers import Peers
@@ -150,7 +150,7 @@ class Supply:
                 if problem := not_enqueued(self._space):
                     raise UserError(problem)
                 values = checked_values(self._space, given)
-                proposal = self._proposer.draw_with(number, values, needed=values)
+                proposal = self._proposer.draw_with(number, with_switches(self._space, values), needed=values)
             except SamplerError:
                 raise
             except (UserError, Infeasible) as refused:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from qpsearch.errors import Infeasible, UserError, command
 from qpsearch.space import Space
-from qpsearch.space.file.points import checked_values
+from qpsearch.space.file.points import checked_values, with_switches
 from qpsearch.study.drivers.clock import SYSTEM, Clock
 from qpsearch.study.drivers.lease import Driver, standing
 from qpsearch.study.drivers.stored import comparison_of, find_study, is_confirmation, stored_space
@@ -121,7 +121,8 @@ def _draw(connection: Connection, name: str, values: Mapping[str, Scalar], like:
     replica, _ = rebuild(connection, study, space, facts.first_name, found)
     proposer = Proposer(space, replica)
     try:
-        return space, proposer.draw_with(number, _params_of(name, like, found) | given, needed=given)
+        values = with_switches(space, _params_of(name, like, found) | given)
+        return space, proposer.draw_with(number, values, needed=given)
     except Infeasible as refused:
         raise UserError(f"the configuration cannot be trained: {refused}") from None
     finally:

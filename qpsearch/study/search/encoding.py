@@ -82,6 +82,8 @@ class Encoding:
             column.when.extend([self._allowed(test) for test in tests] for tests in site.when)
         self.size = len(self._columns)
         """How many columns there are."""
+        self.always = frozenset(column.name for column in self._columns if column.is_always)
+        """The parameters that every point has."""
         self.widths = tuple(max(column.options, 1) for column in self._columns)
         """How many features each column has."""
         self.is_word = np.array([bool(column.options) for column in self._columns], dtype=bool)

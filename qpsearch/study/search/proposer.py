@@ -78,8 +78,7 @@ class Proposer:
 
         Raises:
             Infeasible: Twenty draws in a row cannot be trained.
-            UserError: A parameter that the draw must have is switched off: by another value, or in the last of twenty
-                draws.
+            UserError: A parameter that the draw must have is switched off, by another value or in each of twenty draws.
         """
         if why := next(filter(None, (without_effect(self._space, name, values) for name in sorted(needed))), ""):
             raise UserError(why)
@@ -97,7 +96,7 @@ class Proposer:
             frozen = self._replica.frozen(trial)
             if unused := sorted(set(needed) - set(frozen.params)):
                 self._replica.forget(trial)
-                refused = UserError(without_effect(self._space, unused[0], frozen.params))
+                refused = refused or UserError(without_effect(self._space, unused[0], frozen.params))
                 continue
             return Proposal(number=number, trial=trial, frozen=frozen, config=config, rejected=())
         assert refused is not None

@@ -16,7 +16,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qpsearch.registry.samplers.trials.copies import copied
-from qpsearch.registry.samplers.trials.order import COSTS, FURTHER, VIOLATED
+from qpsearch.registry.samplers.trials.order import COSTS, FURTHER, NUMBER, VIOLATED
 from qpsearch.seeds import derive_seed
 from qpsearch.space.domains.steps import Steps
 from qpsearch.space.leaves import Site
@@ -261,7 +261,7 @@ class Replica:
         if state is not TrialState.COMPLETE and not self._shows_rungs:
             reported, values = {}, None  # Optuna's samplers cannot compare unfinished trials in several objectives
         further = self._further.get(number, (math.inf,) * len(self._signs))
-        shown = _for_sampler(trial, state, values, reported, (*further, *self._costs[number]))
+        shown = _for_sampler(trial, state, values, reported, (*further, *self._costs[number]), number)
         if number in self._ids and not is_new:
             self._storage.revise(self._ids[number], shown)
         else:
@@ -299,11 +299,14 @@ def _for_sampler(
     values: Sequence[float] | None,
     reported: Mapping[int, float],
     costs: tuple[float, ...] = (),
+    number: int | None = None,
 ) -> FrozenTrial:
     """Return a trial in another state; a failed one as pruned with a violated constraint."""
     attrs: dict[str, Any] = {name: attr for name, attr in trial.system_attrs.items() if name != VIOLATED}
     if costs:
         attrs[COSTS] = costs
+    if number is not None:
+        attrs[NUMBER] = number
     if state is not TrialState.FAIL:
         return copied(trial, state, values, reported, attrs)
     return copied(trial, TrialState.PRUNED, None, reported, attrs | {VIOLATED: 1.0})

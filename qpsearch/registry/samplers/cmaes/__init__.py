@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def _cmaes(draw: DrawRequest) -> "BaseSampler":
     from qpsearch.registry.samplers.cmaes.ranked import RankedCmaEs
 
-    return RankedCmaEs(draw.seed)
+    return RankedCmaEs(draw.seed, draw.columns.always)
 
 
 MEMBERS: Final = (

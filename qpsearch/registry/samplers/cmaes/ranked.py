@@ -5,8 +5,8 @@ points, so it is shown places in one order of all trials in place of values: who
 not, and what failed or cannot be trained comes last. Words, and numbers that only some points have, are drawn evenly.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -26,19 +26,22 @@ class RankedCmaEs(CmaEsSampler):
 
     Args:
         seed: Seed of a draw.
+        always: The parameters that every point of the space has. What the trials so far have in common may be more, and
+            a state learned for more numbers would be of no use later.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, always: Collection[str]) -> None:
         super().__init__(seed=seed % 2**32, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        self._always = always
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the numbers that all points have, also those of trials that were stopped."""
-        return _numbers(_ordered(study))
+        return self._numbers(_ordered(study))
 
     def _get_trials(self, study: optuna.Study) -> list[FrozenTrial]:
         """Return all trials that have a result in the order of their drawing, each with its place as its value."""
         ordered = _ordered(study)
-        needed = _numbers(ordered).keys()
+        needed = self._numbers(ordered).keys()
         sign = -1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0
         placed = [
             _placed(each, sign * place)
@@ -46,6 +49,21 @@ class RankedCmaEs(CmaEsSampler):
             if needed <= each.params.keys()  # a draw may be refused before it is whole
         ]
         return sorted(placed, key=lambda each: each.number)
+
+    def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> Any:
+        """Return the latest state; None where it is of other numbers, such as earlier versions wrote."""
+        found = super()._restore_optimizer(completed_trials)
+        return found if found is None or found.dim == len(self._numbers(completed_trials)) else None
+
+    def _numbers(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+        found = intersection_search_space([each for each in trials if VIOLATED not in each.system_attrs], True)
+        return {
+            name: distribution
+            for name, distribution in found.items()
+            if name in self._always
+            and not isinstance(distribution, CategoricalDistribution)
+            and not distribution.single()
+        }
 
 
 def _ordered(study: optuna.Study) -> list[FrozenTrial]:
@@ -55,12 +73,3 @@ def _ordered(study: optuna.Study) -> list[FrozenTrial]:
 
 def _placed(trial: FrozenTrial, value: float) -> FrozenTrial:
     return copied(trial, TrialState.COMPLETE, [value], {})
-
-
-def _numbers(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
-    found = intersection_search_space([each for each in trials if VIOLATED not in each.system_attrs], True)
-    return {
-        name: distribution
-        for name, distribution in found.items()
-        if not isinstance(distribution, CategoricalDistribution) and not distribution.single()
-    }

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qpsearch.registry.samplers.base import Matrix
 
+NUMBER: Final = "qpsearch:number"  # how the replica tells a sampler the number of a trial in its study
 COSTS: Final = "qpsearch:costs"  # how the replica tells a sampler the further losses of a trial, smaller is better
 FURTHER: Final = "qpsearch:further:"  # and an epoch: the losses of further metrics of training at that rung
 VIOLATED: Final = "constraints:feasible"  # how Optuna 5 stores trial.set_constraint("feasible", 1.0)
