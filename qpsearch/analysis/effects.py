@@ -271,7 +271,7 @@ def _joint(
 def _difference(analysis: Analysis, index: int, codes: Mapping[str, Floats]) -> Floats:
     """Return draws of the difference of two points in one group of features."""
     rows = analysis.design.groups[index].features(codes)
-    return np.asarray(analysis.posterior.of_group(index) @ (rows[0] - rows[1]))
+    return np.asarray(analysis.differences.of_group(index) @ (rows[0] - rows[1]))
 
 
 def _places(analysis: Analysis, parameter: Parameter) -> list[float]:

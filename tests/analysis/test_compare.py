@@ -15,7 +15,7 @@ from qpsearch.analysis.compare import rendering
 from qpsearch.analysis.compare.arms import arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.comparison import ArmRow, Comparison, PairRow
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, are_same, contrast, holm, power
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, adjusted, are_same, contrast, holm, power
 from qpsearch.analysis.compare.naming import SettingRow
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.analysis.compare.table import TIMED, compare, compared
@@ -116,6 +116,23 @@ def test_equal_arms_are_told_apart_as_often_as_promised_and_power_is_as_told(mod
     assert 14 / 600 <= row.found[0.0] <= 50 / 600
     for effect in (0.003, 0.006):
         assert row.told[effect] == pytest.approx(row.found[effect], abs=0.08)
+
+
+def test_many_equal_arms_are_told_apart_no_more_often_than_two() -> None:
+    """Six arms of two seeds have 15 pairs, of which some agree by luck: without care 18% of comparisons claimed something."""
+    world, mode, alarms = World(8, images=1500), replace(ALIKE, sds=(0.0025,) * 6), [0, 0]
+    for _ in range(150):
+        sides = world.sides(mode, 2, 0.0)
+        tests = [test for one, two in itertools.combinations(sides, 2) if (test := contrast(one, two)) is not None]
+        alarms[0] += min(adjusted(tests)) < 0.05
+        alarms[1] += min(holm([test.p for test in tests])) < 0.05
+    assert alarms[0] <= 17 < 19 <= alarms[1]  # of 150, where 7.5 are meant
+
+
+def test_the_power_that_is_told_of_several_arms_is_that_of_the_verdict() -> None:
+    row = measured(replace(ALIKE, sds=(0.0025,) * 4), 5, 400, seed=12, images=1500)
+    assert row.found[0.0] <= 0.08
+    assert row.told[0.006] == pytest.approx(row.found[0.006], abs=0.1)
 
 
 def test_leaving_the_images_out_raises_false_alarms() -> None:

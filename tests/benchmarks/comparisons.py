@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtri
 
-from qpsearch.analysis.compare.contrast import Floats, Replicates, contrast
+from qpsearch.analysis.compare.contrast import Floats, Replicates, adjusted, contrast
 from qpsearch.seeds import derive_seed
 
 IMAGES, RIGHT = 10_000, 0.93
@@ -42,7 +43,7 @@ class Mode:
     name: str
     cells: int = 1
     is_arms: bool = False
-    sds: tuple[float, float] = (0.0025, 0.0025)
+    sds: tuple[float, ...] = (0.0025, 0.0025)
 
 
 MODES = (
@@ -52,6 +53,9 @@ MODES = (
     Mode(name="means of 3 points of a grid, sd of one threefold", cells=3, sds=(0.0025, 0.0075)),
     Mode(name="arms, the best 3 of 40 trials of each search, alike", is_arms=True),
     Mode(name="arms, the best 3 of 40 trials of each search, sd of one threefold", is_arms=True, sds=(0.0025, 0.0075)),
+    Mode(name="configurations of 4 arms, alike", sds=(0.0025,) * 4),
+    Mode(name="configurations of 4 arms, sd of one threefold", sds=(0.0025,) * 3 + (0.0075,)),
+    Mode(name="configurations of 8 arms, alike", sds=(0.0025,) * 8),
 )
 
 
@@ -67,9 +71,10 @@ class World:
         self._random, self._images = np.random.default_rng(seed), images
 
     def sides(self, mode: Mode, runs: int, effect: float) -> list[list[Replicates]]:
-        """Return the cells of two arms, of which the second is better by ``effect``."""
+        """Return the cells of each arm, of which the last is better by ``effect``."""
         ease = self._random.normal(0, EASE, self._images)
-        return [self._side(mode, ease, sd, runs, gain) for sd, gain in zip(mode.sds, (0.0, effect), strict=True)]
+        gains = [0.0] * (len(mode.sds) - 1) + [effect]
+        return [self._side(mode, ease, sd, runs, gain) for sd, gain in zip(mode.sds, gains, strict=True)]
 
     def _side(self, mode: Mode, ease: Floats, sd: float, runs: int, gain: float) -> list[Replicates]:
         arm = ease + self._random.normal(0, OWN, self._images)
@@ -120,7 +125,8 @@ class Row:
     Attributes:
         mode: The kind.
         runs: Seeds, or searches, of each arm.
-        found: Share of comparisons that told the arms apart at the 5% level, by true difference.
+        found: By true difference, the share of comparisons that found it at the 5% level between the first arm and the last;
+            without a difference, the share that told any two arms apart. P values of several pairs are adjusted.
         told: The mean of the chances that were printed, by true difference.
     """
 
@@ -143,9 +149,13 @@ def measured(mode: Mode, runs: int, studies: int, seed: int = 0, images: int = I
     for effect in EFFECTS:
         world, marks = World(derive_seed(seed, runs, str(effect)), images), []
         for _ in range(studies if effect == 0 else studies // 2):
-            result = contrast(*world.sides(mode, runs, effect))
-            assert result is not None
-            marks.append((result.p < 0.05, result.power(effect)))
+            sides = world.sides(mode, runs, effect)
+            pairs = list(combinations(range(len(sides)), 2))
+            tests = [test for one, two in pairs if (test := contrast(sides[one], sides[two])) is not None]
+            assert len(tests) == len(pairs)
+            ps, wanted = adjusted(tests), pairs.index((0, len(sides) - 1))
+            is_found = (min(ps) if effect == 0 else ps[wanted]) < 0.05
+            marks.append((is_found, tests[wanted].power(effect, pairs=len(pairs))))
         found[effect], told[effect] = (float(each) for each in np.mean(marks, 0))
     return Row(mode=mode, runs=runs, found=found, told=told)
 

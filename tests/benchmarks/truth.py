@@ -10,6 +10,7 @@ import logging
 import pickle
 import statistics
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -25,14 +26,16 @@ from qpsearch.analysis.importance import analysis_of, importance, importance_of
 from qpsearch.analysis.optuna_evaluators import FEWEST
 from qpsearch.analysis.subject import Goal, Subject
 from qpsearch.vocabulary import Direction, Evaluator
-from tests.planted.studies import search
+from tests.planted.studies import search, search_in_a_study
 from tests.planted.truths import BLOCKS, STAGES, TRUTHS, Truth
 
+DEFAULTS = "gp, asha"  # by a study of our own, which stops trials, too
 CELLS = {
     "random": ("random", False),
     "tpe": ("tpe", False),
     "random, pruned": ("random", True),
     "tpe, pruned": ("tpe", True),
+    DEFAULTS: ("gp", True),
 }
 MOST = 200  # trials of a study; smaller ones are its beginning
 REAL = 0.03  # a total share above which an effect is real
@@ -54,6 +57,8 @@ class Judged:
     in_first: list[bool] = field(default_factory=list)
     in_total: list[bool] = field(default_factory=list)
     in_effect: list[bool] = field(default_factory=list)
+    shown: list[bool] = field(default_factory=list)
+    none_shown: list[bool] = field(default_factory=list)
     told: list[bool] = field(default_factory=list)
     is_something: bool = False
     doubts: int = 0
@@ -61,17 +66,22 @@ class Judged:
     seconds: float = 0.0
 
 
-def study_of(truth: Truth, cell: str, seed: int, kept: Path | None) -> list[FrozenTrial]:
-    """Search a planted objective, or read the search that was kept."""
-    file = None if kept is None else kept / f"{truth.name}-{cell.replace(', ', '-')}-{seed}.pkl"
+def study_of(truth: Truth, cell: str, seed: int, count: int, kept: Path | None) -> list[FrozenTrial]:
+    """Search a planted objective, or read the search that was kept; return its first trials, ``count`` of them."""
+    own = str(count) if cell == DEFAULTS else ""  # the beginning of a longer one has other paused trials
+    file = None if kept is None else kept / f"{truth.name}-{cell.replace(', ', '-')}{own}-{seed}.pkl"
     if file is not None and file.exists():
-        return list(pickle.loads(file.read_bytes()))
+        return list(pickle.loads(file.read_bytes()))[:count]
     sampler, pruned = CELLS[cell]
-    found = search(truth, sampler, pruned=pruned, trials=MOST, seed=seed)
+    if cell == DEFAULTS:
+        with tempfile.TemporaryDirectory() as folder:
+            found = search_in_a_study(truth, Path(folder), trials=count, seed=seed)
+    else:
+        found = search(truth, sampler, pruned=pruned, trials=MOST, seed=seed)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(pickle.dumps(found))
-    return found
+    return found[:count]
 
 
 def judge(
@@ -81,8 +91,7 @@ def judge(
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore")
     truth = TRUTHS[name]
-    trials = study_of(truth, cell, seed, kept)
-    return [_judge(truth, cell, trials[:count], beside=beside) for count in counts]
+    return [_judge(truth, cell, study_of(truth, cell, seed, count, kept), beside=beside) for count in counts]
 
 
 def _judge(truth: Truth, cell: str, trials: list[FrozenTrial], *, beside: bool) -> Judged:
@@ -111,7 +120,12 @@ def _judge(truth: Truth, cell: str, trials: list[FrozenTrial], *, beside: bool) 
     for effect in effects_of(subject, analysis).effects:
         if effect.parameter in STAGES:
             true = truth.effect(STAGES.index(effect.parameter), BLOCKS.index(str(effect.level)))
-            found.in_effect.append(effect.low - TOLD <= true <= effect.high + TOLD)
+            is_shown = effect.low > 0 or effect.high < 0
+            if abs(true) > TOLD:
+                found.in_effect.append(effect.low <= true <= effect.high)
+                found.shown.append(is_shown)
+            elif truth.shares[effect.parameter][1] < NONE:
+                found.none_shown.append(is_shown)
     for evaluator in (each for each in Evaluator if each is not Evaluator.ANOVA):
         if beside and len(subject.complete) >= FEWEST:
             theirs = importance(subject, evaluator=evaluator).importances[0].parameter
@@ -136,7 +150,11 @@ COLUMNS: dict[str, Callable[[list[Judged]], float | None]] = {
         held for each in them if TRUTHS[each.truth].fits for held in each.in_first
     ),
     "in total, real": lambda them: share(held for each in them if TRUTHS[each.truth].fits for held in each.in_total),
-    "effects": lambda them: share(held for each in them if TRUTHS[each.truth].fits for held in each.in_effect),
+    "effects, real": lambda them: share(held for each in them if TRUTHS[each.truth].fits for held in each.in_effect),
+    "of them shown": lambda them: share(shown for each in them if TRUTHS[each.truth].fits for shown in each.shown),
+    "effects of nothing shown": lambda them: share(
+        shown for each in them if TRUTHS[each.truth].fits for shown in each.none_shown
+    ),
     "no effect, told as one": lambda them: share(
         held for each in them if TRUTHS[each.truth].fits for held in each.told
     ),
@@ -184,7 +202,7 @@ def main() -> None:
         for seed in range(2 if given.quick else given.studies)
         for cell in cells
         for name, truth in TRUTHS.items()
-        if not truth.crosses or "pruned" in cell  # curves decide only where trials are stopped by them
+        if not truth.crosses or CELLS[cell][1]  # curves decide only where trials are stopped by them
     ]
     with ProcessPoolExecutor() as pool:
         found = [each for several in pool.map(judge, *zip(*jobs, strict=True)) for each in several]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.truth import Judged, judge, share, table
+from tests.benchmarks.truth import DEFAULTS, Judged, judge, share, table
 from tests.planted.truths import TRUTHS
 
 
@@ -14,6 +14,7 @@ def judged() -> list[Judged]:
         ("crossing", "random, pruned", 0),
         ("several", "random, pruned", 0),
         ("nothing", "random, pruned", 0),
+        *((name, DEFAULTS, seed) for name in ("several", "own optimum") for seed in (0, 1)),
     ]
     return [found for name, cell, seed in searches for found in judge(name, cell, seed, [60], beside=False)]
 
@@ -28,6 +29,13 @@ def test_the_true_first_is_first_and_intervals_hold_the_truth(judged: list[Judge
     assert (share(told for each in fitting for told in each.told) or 0) <= 5
 
 
+def test_intervals_hold_effects_that_a_search_by_the_defaults_hardly_shows(judged: list[Judged]) -> None:
+    """A sparse prior alone draws them to 0, with intervals that held half of them."""
+    held = [held for each in judged if each.cell == DEFAULTS for held in each.in_effect]
+    assert len(held) > 10
+    assert (share(held) or 0) >= 75
+
+
 def test_nothing_is_called_nothing_and_what_does_not_fit_is_doubted(judged: list[Judged]) -> None:
     assert sum(each.is_something for each in judged if each.truth == "nothing") <= 1  # of 3, each with a chance of 5%
     unfitting = [each for each in judged if not TRUTHS[each.truth].fits]
@@ -39,7 +47,7 @@ def test_nothing_is_called_nothing_and_what_does_not_fit_is_doubted(judged: list
 
 def test_the_table_has_a_row_for_each_search(judged: list[Judged]) -> None:
     rows = table(judged).splitlines()[2:]
-    assert [row.split(" | ")[0].strip("| ") for row in rows] == ["random", "tpe", "random, pruned"]
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == ["random", "tpe", "random, pruned", DEFAULTS]
 
 
 @pytest.mark.parametrize("name", list(TRUTHS))

@@ -67,7 +67,7 @@ class PairRow:
         p: The two-sided p value of no difference.
         p_adjusted: It, adjusted by Holm's method for all pairs of the table.
         effect_size: The difference in standard deviations between runs.
-        power: The chance that such a comparison finds a true difference of 0.3 and of 0.6 points, before adjustment.
+        power: The chance that such a comparison finds a true difference of 0.3 and of 0.6 points, after adjustment.
         runs_needed: How many runs of each arm would find it in 80 of 100 comparisons; None where not even 1,000 would.
         is_same: Whether both are the same configurations, trained on the same seeds.
     """

@@ -9,6 +9,11 @@ difference in how often each is told right, less what is chance between runs.
 Points of a grid share the seeds of their runs, and so their luck: a seed that is good at one point is good at its
 neighbours. Taken as independent, runs of three or four points tell 14 to 20% of equal arms apart. So what a seed does
 to an arm is added up over the arm's points, and the test is over seeds.
+
+Among many pairs there is one whose few runs agree by luck: then the images seem to make up nearly all of the variance,
+the degrees of freedom are thousands, and a p value of 0.05 over the number of pairs is several times too common (18% of
+comparisons of six equal arms on two seeds, 10% of eight on three). So a p value that is to be adjusted has the degrees
+of freedom of larger variances between runs (``CAREFUL``).
 """
 
 from bisect import bisect_left
@@ -24,6 +29,7 @@ from qpsearch.analysis.anova.parameters import Floats
 
 LEVEL: Final = 0.05  # of each test, two-sided
 FOUND: Final = 0.8  # the power that makes a number of runs enough
+CAREFUL: Final = 0.7  # of chi^2, at which a variance's estimate is divided where one of many p values is asked for
 MOST_RUNS: Final = 1000  # that are tried when asking how many are enough
 MANY: Final = 1e5  # degrees of freedom from which a t distribution is taken for this one
 NODES: Final = np.linspace(-8, 8, 257)  # of a standard normal: the sums over them are exact to 1e-14
@@ -93,41 +99,50 @@ class Contrast:
         return float(2 * stdtr(self.df, -abs(self.difference) / self.se))
 
     @property
+    def p_of_many(self) -> float:
+        """The p value that may be adjusted for other pairs; larger than ``p`` where runs are few."""
+        return float(2 * stdtr(_careful_df(self.parts, self.freedom, self.images), -abs(self.difference) / self.se))
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95% interval of the difference."""
         half = float(stdtrit(self.df, 1 - LEVEL / 2)) * self.se
         return self.difference - half, self.difference + half
 
-    def power(self, effect: float, factor: float = 1.0) -> float:
-        """Return the chance that such a comparison finds a true difference at the 5% level.
+    def power(self, effect: float, factor: float = 1.0, pairs: int = 1) -> float:
+        """Return the chance that such a comparison finds a true difference at the 5% level, after the adjustment.
 
         Variances are taken at their median-unbiased estimates, s^2 (n - 1) / median of chi^2 with n - 1 degrees: with
-        the estimates themselves, the chance at three seeds is told 6 to 9 points too high.
+        the estimates themselves, the chance at three seeds is told 6 to 9 points too high. Of several pairs, the chance
+        is that of the first of Holm's steps, which is the least.
 
         Args:
             effect: The true difference, in the unit of the scores.
             factor: By what the number of runs in each cell is multiplied.
+            pairs: How many pairs are tested beside each other.
         """
         parts = self.parts * self.freedom / chdtri(self.freedom, 0.5) / factor
         freedom = (self.freedom + 1) * factor - 1
         se = float(np.sqrt(parts.sum() + self.images))
         if se == 0:
             return 1.0
-        return power(_df(parts, freedom, self.images), abs(effect) / se)
+        df = _df(parts, freedom, self.images)
+        tested = df if pairs == 1 else _careful_df(parts, freedom, self.images)
+        return power(df, abs(effect) / se, level=LEVEL / pairs, tested=tested)
 
-    def runs_needed(self, effect: float) -> int | None:
-        """Return how many runs in each cell find a true difference in 80 of 100 comparisons.
+    def runs_needed(self, effect: float, pairs: int = 1) -> int | None:
+        """Return how many runs in each cell find a true difference, among so many pairs, in 80 of 100 comparisons.
 
         None where a thousand are not enough: then the images are too few.
         """
         now = float(self.freedom.min()) + 1
         counts = range(2, MOST_RUNS + 1)  # the power rises with them
-        place = bisect_left(counts, FOUND, key=lambda runs: self.power(effect, runs / now))
+        place = bisect_left(counts, FOUND, key=lambda runs: self.power(effect, runs / now, pairs))
         return counts[place] if place < len(counts) else None
 
 
-def power(df: float, shift: float) -> float:
-    """Return the power of a two-sided t test at the 5% level: P(|Z + shift| > bound S), where S^2 is chi^2 / df.
+def power(df: float, shift: float, *, level: float = LEVEL, tested: float | None = None) -> float:
+    """Return the power of a two-sided t test: P(|Z + shift| > bound S), where S^2 is chi^2 / df.
 
     Given S that is a normal's probability, and its mean over S is a sum over equal steps of a standard normal, whose
     quantiles S is written by. SciPy's noncentral t is NaN for many shifts from about 8 up.
@@ -135,8 +150,10 @@ def power(df: float, shift: float) -> float:
     Args:
         df: Degrees of freedom, from 1.
         shift: The true difference in standard errors, from 0.
+        level: Of the test.
+        tested: The degrees of freedom of its bound; None for ``df``.
     """
-    bounds = float(stdtrit(df, 1 - LEVEL / 2)) * np.sqrt(chdtri(df, ndtr(-NODES)) / df)
+    bounds = float(stdtrit(tested or df, 1 - level / 2)) * np.sqrt(chdtri(df, ndtr(-NODES)) / df)
     return float(np.clip(WEIGHTS @ (ndtr(shift - bounds) + ndtr(-shift - bounds)), 0, 1))
 
 
@@ -241,10 +258,19 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def adjusted(tests: Sequence[Contrast]) -> list[float]:
+    """Return the p values of the pairs of a table, adjusted by Holm's method where there are several."""
+    return holm([test.p_of_many if len(tests) > 1 else test.p for test in tests])
+
+
 def _df(parts: Floats, freedom: Floats, images: float) -> float:
     chance = float((parts**2 / freedom).sum())
     whole = float(parts.sum() + images)
     return MANY if chance == 0 else min(whole**2 / chance, MANY)
+
+
+def _careful_df(parts: Floats, freedom: Floats, images: float) -> float:
+    return _df(parts * freedom / chdtri(freedom, CAREFUL), freedom, images)
 
 
 def _images(groups: Sequence[Sequence[Weighted]]) -> float:

@@ -14,7 +14,7 @@ from qpsearch.analysis.compare.arms import Arm, Arms, Point, arms_of
 from qpsearch.analysis.compare.basis import Basis
 from qpsearch.analysis.compare.comparison import TEST_ACCURACY, ArmRow, Comparison, PairRow
 from qpsearch.analysis.compare.confounds import confounds
-from qpsearch.analysis.compare.contrast import Contrast, Replicates, are_same, contrast, holm, mean_over_points
+from qpsearch.analysis.compare.contrast import Contrast, Replicates, adjusted, are_same, contrast, mean_over_points
 from qpsearch.analysis.compare.sentences import sentences
 from qpsearch.architecture.cost import cost
 from qpsearch.errors import ArtifactError, DataError
@@ -279,11 +279,12 @@ def _pairs(found: Comparison, cells: dict[str, list[Replicates]]) -> list[PairRo
         shared: dict[str, Any] = {"a": one.name, "b": two.name, "difference": two.mean - one.mean}
         shared["is_same"] = found.basis is not Basis.SEARCHED and are_same(*sides)
         rows.append((shared, test, _size(one, two)))
-    adjusted = iter(holm([test.p for _, test, _ in rows if test is not None]))
+    tests = [test for _, test, _ in rows if test is not None]
+    after = iter(adjusted(tests))
     return [
         PairRow(**shared)
         if test is None
-        else PairRow(**shared, **_told(test, found), p_adjusted=next(adjusted), effect_size=size)
+        else PairRow(**shared, **_told(test, found, len(tests)), p_adjusted=next(after), effect_size=size)
         for shared, test, size in rows
     ]
 
@@ -296,10 +297,10 @@ def _size(one: ArmRow, two: ArmRow) -> float | None:
     return (two.mean - one.mean) / spread if spread else None
 
 
-def _told(test: Contrast, found: Comparison) -> dict[str, Any]:
+def _told(test: Contrast, found: Comparison, pairs: int) -> dict[str, Any]:
     low, high = test.interval
     told: dict[str, Any] = {"low": low, "high": high, "p": test.p}
     if found.is_accuracy:
-        told["power"] = {points: test.power(effect) for points, effect in EFFECTS.items()}
-        told["runs_needed"] = {points: test.runs_needed(effect) for points, effect in EFFECTS.items()}
+        told["power"] = {points: test.power(effect, pairs=pairs) for points, effect in EFFECTS.items()}
+        told["runs_needed"] = {points: test.runs_needed(effect, pairs) for points, effect in EFFECTS.items()}
     return told
