@@ -1,6 +1,6 @@
 """Studies from Python: run and resume, in a program or a notebook.
 
-The command line uses the same functions (``qpsearch.runner.driving``).
+The command line uses the same functions (``qpsearch.runner.starting``).
 """
 
 from collections.abc import Mapping, Sequence

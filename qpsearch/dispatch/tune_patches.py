@@ -10,8 +10,8 @@ from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
-# Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
 IDLE_S: Final = 5  # whole seconds, since Tune counts them so: how long a driver without a trial keeps a worker
+# Tune would pass these on to workers, and Ray would write them into its logs; nodes have their own credentials.
 SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"})
 
 

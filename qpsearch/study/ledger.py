@@ -52,8 +52,6 @@ from qpsearch.study.trials.open_trial import OpenTrial, begun
 from qpsearch.study.trials.underway import StepsRecord
 from qpsearch.vocabulary import Ending, Scalar
 
-PARTS: Final = "training.gradient_accumulation"  # what another recipe changes
-MAX_DEATHS: Final = 3  # of workers in a row, at one epoch, before the trial is held to be the cause
 REMOVAL_S: Final = 60.0  # how long a driver waits at its end for checkpoints to be removed
 LOOK_S: Final = 1.0  # how often an idle driver looks for trials that others have left
 

@@ -31,6 +31,7 @@ from qpsearch.study.storage.tables import (
     directions,
     epochs,
     evaluations,
+    facts_of,
     infeasible,
     intermediate,
     leases,
@@ -150,7 +151,7 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
         found = _family(connection, study)
         for each, own in found.items():  # before the first of them is deleted
             refuse_busy(database, connection, each, own)
-        return {own: _facts(connection, each) for each, own in found.items()}
+        return {own: facts_of(connection, each) for each, own in found.items()}
 
     for own, facts in database.read(members).items():
         if not keep_checkpoints:
@@ -159,13 +160,13 @@ def delete(database: Database, name: str, *, keep_checkpoints: bool = False) -> 
 
 
 def _delete(database: Database, name: str, *, keep_checkpoints: bool) -> list[str]:
-    found = database.read(lambda c: _facts(c, find_study(c, name)))
+    found = database.read(lambda c: facts_of(c, find_study(c, name)))
     for own in database.read(lambda c: _names_beside(c, found.uid)):
         _delete(database, own, keep_checkpoints=keep_checkpoints)
 
     def step(connection: Connection) -> None:
         study = find_study(connection, name)
-        facts = _facts(connection, study)
+        facts = facts_of(connection, study)
         move_revision(connection, study, facts.uid)  # no driver can join meanwhile
         refuse_busy(database, connection, study, name)
         delete_rows(connection, study)
@@ -214,7 +215,7 @@ def copy(source: Database, name: str, target: Database, new: str) -> None:
 
 def _copy_beside(source: Database, name: str, target: Database, new: str, uid: str) -> None:
     """Copy what belongs to a study; ``uid`` is that of its copy."""
-    for own in source.read(lambda c: _names_beside(c, _facts(c, find_study(c, name)).uid)):
+    for own in source.read(lambda c: _names_beside(c, facts_of(c, find_study(c, name)).uid)):
         copied = f"{new}{own.removeprefix(name)}"
         _copy_beside(source, own, target, copied, _copy(source, own, target, copied, uid))
 
@@ -302,13 +303,9 @@ def _family(connection: Connection, study: int) -> dict[int, str]:
     """Return the names of a study and of all that belongs to it, by id."""
     row = connection.execute(select(studies.c.study_name).where(studies.c.study_id == study)).one()
     found = {study: str(row.study_name)}
-    for own in beside(connection, _facts(connection, study).uid):
+    for own in beside(connection, facts_of(connection, study).uid):
         found |= _family(connection, own)
     return found
-
-
-def _facts(connection: Connection, study: int) -> Row[Any]:
-    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
 
 
 def _read(connection: Connection, study: int) -> tuple[dict[str, Any], dict[Table, list[dict[str, Any]]]]:

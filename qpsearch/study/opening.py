@@ -41,7 +41,7 @@ from qpsearch.study.search.replica import Replica
 from qpsearch.study.search.samplers import Samplers
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import IMPORTED, insert_study, next_number, read_trials, study_id
-from qpsearch.study.storage.tables import attempts, configs, leases, study_facts, trials
+from qpsearch.study.storage.tables import attempts, configs, facts_of, leases, trials
 from qpsearch.study.trials.checkpoints import CheckpointFolder, checkpoints_of, root_of, stored_root, study_folder
 from qpsearch.study.trials.failures import failed_trials, reopen
 from qpsearch.study.trials.open_trial import OpenTrial
@@ -213,9 +213,9 @@ def resume(
     ]
 
     def step(connection: Connection) -> Opened:
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        facts = facts_of(connection, study)
         revision = move_revision(connection, study, facts.uid)  # one driver at a time from here on
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        facts = facts_of(connection, study)
         for holder in lease.standing(connection, study) if take_over else gone:
             supersede(connection, study, holder, clock.now(), revision, unless_it_moved=not take_over)
         again = failed_trials(connection, study, retry)
@@ -270,7 +270,7 @@ def _driven(space: Space) -> Space:
 
 def _claimed(database: Database, study: int, name: str, *, take_over: bool) -> Callable[[], None]:
     """Check that the study's checkpoints are this database's, and return what says so in their folder."""
-    facts = database.read(lambda c: c.execute(select(study_facts).where(study_facts.c.study_id == study)).one())
+    facts = database.read(lambda c: facts_of(c, study))
     checkpoints = checkpoints_of(database, facts)
     copied = (
         "This database is a copy: continue the study in the original. To continue the copy too, with its own "

@@ -40,8 +40,8 @@ class DatasetFacts:
         validation_images: Size of the validation split that the set comes with; 0 where it comes without one.
         test_images: Size of the test split.
         peak: Largest pixel value; images are divided by it before normalisation.
-        mean: Per-channel mean of the training images after division by ``peak``; for GALAXY10 the mean of ImageNet.
-        std: Per-channel standard deviation after division by ``peak``; for GALAXY10 that of ImageNet.
+        mean: Per-channel mean of the training images after division by ``peak``; for ``galaxy10`` the mean of ImageNet.
+        std: Per-channel standard deviation after division by ``peak``; for ``galaxy10`` that of ImageNet.
         names: The names of the classes, by label; empty where they are not known.
         read: Returns the whole set, from downloads in a folder and these facts; missing downloads are fetched. None for
             a set that does not fit into memory.

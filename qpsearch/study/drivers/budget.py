@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from qpsearch.registry.fidelity import Fidelity
 from qpsearch.space.search import Budget, SpentBound
-from qpsearch.study.storage.tables import attempts, epochs, leases, study_facts, trials
+from qpsearch.study.storage.tables import attempts, epochs, facts_of, leases, trials
 
 Interval = tuple[float, float]
 
@@ -76,7 +76,7 @@ class Spending:
 
 def read_budget(connection: Connection, study: int) -> Budget:
     """Return a study's budget."""
-    return budget_of(connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one())
+    return budget_of(facts_of(connection, study))
 
 
 def budget_of(facts: Row[Any]) -> Budget:

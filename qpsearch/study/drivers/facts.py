@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 import qpsearch
 from qpsearch.architecture.paper_points import paper_points
@@ -21,7 +21,7 @@ from qpsearch.space.search import Budget
 from qpsearch.study.drivers.stored import OWN_SAMPLER, PAPERS_POINTS, WARM, find_study, stored_space
 from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.optuna_tables import METRIC_NAMES, read_trials
-from qpsearch.study.storage.tables import study_attrs, study_facts
+from qpsearch.study.storage.tables import facts_of, study_attrs, study_facts
 from qpsearch.study.trials.rows import share_seeds
 from qpsearch.vocabulary import Scalar
 
@@ -90,7 +90,7 @@ def _insert_first_points(connection: Connection, study: int, space: Space) -> No
     found: list[dict[str, Scalar]] = []
     for name in space.search.warm_start:
         earlier = find_study(connection, name)
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == earlier)).one()
+        facts = facts_of(connection, earlier)
         trials_of_it = read_trials(connection, earlier)
         found += warm_points(space, stored_space(facts, name), trials_of_it, [*papers, *space.search.first, *found])
     if found:

@@ -5,14 +5,14 @@ The leases of a copied database are copies, too: the process that holds one work
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from qpsearch.errors import ArtifactError, StudyBusy, command
 from qpsearch.study.drivers import lease
 from qpsearch.study.drivers.lease import Driver
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.sqlite_file import is_open_in
-from qpsearch.study.storage.tables import study_facts
+from qpsearch.study.storage.tables import facts_of
 from qpsearch.study.trials.checkpoints import checkpoints_of
 from qpsearch.study.trials.owner import Owner
 
@@ -48,7 +48,7 @@ def _works_elsewhere(
     Where they are nobody's, it does if it lives on this machine and does not have this file open. A driver that has the
     file open works here in any case.
     """
-    facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+    facts = facts_of(connection, study)
     has_open = is_open_in(driver.pid, database.file) if is_visible and database.file is not None else None
     if has_open:
         return False

@@ -19,7 +19,7 @@ from qpsearch.study.planning.retraining import let_wait
 from qpsearch.study.search.proposer import Proposer, not_enqueued
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import ENQUEUED, insert_attrs, next_number, read_trials
-from qpsearch.study.storage.tables import configs, study_facts, system_attrs, trials
+from qpsearch.study.storage.tables import configs, facts_of, study_facts, system_attrs, trials
 from qpsearch.study.trials.open_trial import Proposal
 from qpsearch.study.trials.rows import insert_new_trial
 from qpsearch.vocabulary import Scalar
@@ -80,7 +80,7 @@ def _enqueue(database: Database, name: str, values: Mapping[str, Scalar], like: 
 
     def step(connection: Connection) -> Enqueued:
         study = find_study(connection, name)
-        facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+        facts = facts_of(connection, study)
         revision = move_revision(connection, study, facts.uid)
         drawn = replace(proposal, number=next_number(connection, study))
         trial = insert_new_trial(connection, study, drawn, space.search, revision, clock.now())
@@ -107,7 +107,7 @@ def _enqueue(database: Database, name: str, values: Mapping[str, Scalar], like: 
 def _draw(connection: Connection, name: str, values: Mapping[str, Scalar], like: int | None) -> tuple[Space, Proposal]:
     """Return the study's space, and a draw with the given values."""
     study = find_study(connection, name)
-    facts = connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
+    facts = facts_of(connection, study)
     space = stored_space(facts, name)
     if space.compare is not None or is_confirmation(connection, study):
         raise UserError(f"study {name!r} does not search: its trials are chosen. Enqueue in the study that searched.")

@@ -49,7 +49,16 @@ from qpsearch.study.storage.optuna_tables import (
     read_trials,
     study_id,
 )
-from qpsearch.study.storage.tables import attempts, configs, runs, studies, study_attrs, study_facts, trials, user_attrs
+from qpsearch.study.storage.tables import (
+    attempts,
+    configs,
+    facts_of,
+    runs,
+    studies,
+    study_attrs,
+    trials,
+    user_attrs,
+)
 from qpsearch.study.trials.checkpoints import stored_root
 from qpsearch.study.trials.rows import insert_attempt, insert_runs
 from qpsearch.vocabulary import Ending
@@ -78,7 +87,7 @@ def plan_confirmation(database: Database, name: str, numbers: Sequence[int], see
 
     def step(connection: Connection) -> str:
         study = find_study(connection, name)
-        facts = _facts(connection, study)
+        facts = facts_of(connection, study)
         space = stored_space(facts, name)
         own = confirmation_of(connection, facts.uid)
         if own is None:
@@ -146,7 +155,7 @@ def set_budgets(database: Database, names: Sequence[str], change: Callable[[Budg
     def step(connection: Connection) -> None:
         for name in names:
             study = find_study(connection, name)
-            facts = _facts(connection, study)
+            facts = facts_of(connection, study)
             move_revision(connection, study, facts.uid)
             set_budget(connection, study, change(budget_of(facts)))
 
@@ -170,7 +179,7 @@ def plan_retraining(database: Database, name: str, chosen: Mapping[Searched, Seq
 
     def step(connection: Connection) -> None:
         own = find_study(connection, name)
-        space = stored_space(_facts(connection, own), name)
+        space = stored_space(facts_of(connection, own), name)
         assert space.compare is not None
         searches, found = space.compare.searches, list[_Wanted]()
         for searched, numbers in chosen.items():
@@ -217,7 +226,7 @@ def _plan(connection: Connection, study: int, wanted: Sequence[_Wanted], now: fl
         wanted: The configurations.
         now: The time.
     """
-    revision = move_revision(connection, study, _facts(connection, study).uid)
+    revision = move_revision(connection, study, facts_of(connection, study).uid)
     planned = _planned(connection, study)
     number = next_number(connection, study)
     written = []
@@ -297,7 +306,3 @@ def confirmation_named(study: str) -> str:
 
 def _name(connection: Connection, study: int) -> str:
     return str(connection.execute(select(studies.c.study_name).where(studies.c.study_id == study)).scalar_one())
-
-
-def _facts(connection: Connection, study: int) -> Row[Any]:
-    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()

@@ -16,10 +16,10 @@ from qpsearch.errors import UserError, command
 from qpsearch.space.search import Objective
 from qpsearch.study.drivers.stored import find_study, is_confirmation, stored_space
 from qpsearch.study.queries.confirmed import confirmation, fresh_seeds
-from qpsearch.study.queries.trials import FINITE, facts_of, records_of_study
+from qpsearch.study.queries.trials import FINITE, records_of_study
 from qpsearch.study.records import ConfigurationRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import configs, epochs, runs, trials, values
+from qpsearch.study.storage.tables import configs, epochs, facts_of, runs, trials, values
 
 # A run's value: its score; of an imported trial, which does not have scores of runs, and of a cost, the trial's value.
 VALUE: Final = func.coalesce(case((values.c.objective == 0, runs.c.score)), values.c.value)

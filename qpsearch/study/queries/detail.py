@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row, select
 from qpsearch.errors import ArtifactError, UserError
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.kept import counting_files
-from qpsearch.study.queries.trials import facts_of, place_of, records_of_study
+from qpsearch.study.queries.trials import place_of, records_of_study
 from qpsearch.study.records import AttemptRecord, RunRecord, TrialDetail, TrialRecord
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import attempts, configs, epochs, runs, trials, user_attrs
+from qpsearch.study.storage.tables import attempts, configs, epochs, facts_of, runs, trials, user_attrs
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, trial_folder
 from qpsearch.study.trials.evaluations import read_evaluations
 from qpsearch.study.trials.measured import Values, read_measured

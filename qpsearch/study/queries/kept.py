@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Row, select
 from qpsearch.artifacts import join
 from qpsearch.space.search import Search
 from qpsearch.study.drivers.stored import find_study, stored_space
-from qpsearch.study.queries.trials import facts_of
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import epochs, runs, trials
+from qpsearch.study.storage.tables import epochs, facts_of, runs, trials
 from qpsearch.study.trials.checkpoints import checkpoints_of, first_there, trial_folder
 from qpsearch.study.trials.measured import Values, read_measured
 

@@ -15,7 +15,7 @@ from qpsearch.study.drivers.stopping import Stopping
 from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.audits import audited_kinds
 from qpsearch.study.queries.best import front_of
-from qpsearch.study.queries.trials import facts_of, living_leases
+from qpsearch.study.queries.trials import living_leases
 from qpsearch.study.records import (
     Account,
     StudySummary,
@@ -27,6 +27,7 @@ from qpsearch.study.storage.tables import (
     attempts,
     configs,
     epochs,
+    facts_of,
     infeasible,
     trials,
 )

@@ -8,9 +8,9 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
 from qpsearch.study.drivers.stored import find_study, together
-from qpsearch.study.queries.trials import facts_of, living_leases
+from qpsearch.study.queries.trials import living_leases
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import attempts, study_facts, trials
+from qpsearch.study.storage.tables import attempts, facts_of, study_facts, trials
 from qpsearch.study.trials.evaluations import read_evaluations
 
 

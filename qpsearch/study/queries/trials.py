@@ -21,6 +21,7 @@ from qpsearch.study.storage.tables import (
     attempts,
     configs,
     epochs,
+    facts_of,
     runs,
     studies,
     study_facts,
@@ -183,11 +184,6 @@ def looks(database: Database, name: str) -> list[float]:
         return sorted({row["evaluated"] for row in read_evaluations(connection, own)})
 
     return database.read(query)
-
-
-def facts_of(connection: Connection, study: int) -> Row[Any]:
-    """Return qpsearch's row about a study."""
-    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
 
 
 def living_leases(connection: Connection, study: int, *, with_steps: bool = False) -> list[lease.Lease]:

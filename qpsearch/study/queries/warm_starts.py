@@ -4,10 +4,10 @@ from sqlalchemy import Connection
 
 from qpsearch.space import Space
 from qpsearch.study.drivers.stored import find_study, stored_space
-from qpsearch.study.queries.trials import facts_of
 from qpsearch.study.search.warm_start import warm_points
 from qpsearch.study.storage.database import Database
 from qpsearch.study.storage.optuna_tables import read_trials
+from qpsearch.study.storage.tables import facts_of
 
 
 def useless_warm_starts(database: Database, space: Space) -> list[str]:

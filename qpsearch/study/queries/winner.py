@@ -10,10 +10,9 @@ from qpsearch.study.drivers.stored import find_study, stored_space
 from qpsearch.study.queries.best import best_configurations
 from qpsearch.study.queries.detail import trial_detail
 from qpsearch.study.queries.kept import KeptRun, kept_runs
-from qpsearch.study.queries.trials import facts_of
 from qpsearch.study.records import TrialDetail
 from qpsearch.study.storage.database import Database
-from qpsearch.study.storage.tables import configs, runs, studies, trials
+from qpsearch.study.storage.tables import configs, facts_of, runs, studies, trials
 
 
 def trained_run(database: Database, name: str, trial: int | None, replicate: int = 0) -> tuple[TrialDetail, KeptRun]:

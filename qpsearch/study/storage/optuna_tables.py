@@ -1,4 +1,4 @@
-"""TrialRows of Optuna's tables, written and read in bulk.
+"""Rows of Optuna's tables, written and read in bulk.
 
 Optuna itself uses a transaction for every parameter and value; here a whole step is one transaction. The rows are the
 same as Optuna 5 writes; a test reads them back through Optuna's own storage.

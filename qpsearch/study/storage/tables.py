@@ -8,7 +8,21 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from optuna.storages._rdb import models as optuna_models
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    select,
+)
 from sqlalchemy.engine.processors import to_float
 
 VERSION_TABLE: Final = "qpsearch_version"  # where Alembic keeps the revision; Optuna has its own table
@@ -193,3 +207,8 @@ infeasible: Final = Table(
     Column("params_json", Text, nullable=False, comment="name to [internal value, distribution]"),
     Column("reason", Text, nullable=False),
 )
+
+
+def facts_of(connection: Connection, study: int) -> Row[Any]:
+    """Return qpsearch's row about a study, by its id."""
+    return connection.execute(select(study_facts).where(study_facts.c.study_id == study)).one()
