@@ -22,13 +22,14 @@ AGAIN_S: Final = 0.05
 STDERR: Final = 2
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 PROGRAM: Final = "qpsearch"
+COLLECTED: Final = 100_000  # new objects after which memory is looked through
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the run failed, 2 your file or flag, 130 interrupted."""
     _open_closed_streams()
     sys.unraisablehook = _interrupt_again
-    gc.set_threshold(100_000)  # what is loaded stays: looking through it after every 700 objects takes long
+    gc.set_threshold(COLLECTED)  # what is loaded stays: looking through it after every 700 objects takes long
     try:
         words = sys.argv[1:] = _without_imports(sys.argv[1:])
         if Variable.COMPLETE.given is not None:

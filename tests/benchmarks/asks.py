@@ -1,11 +1,13 @@
 """A draw of the next trial by the default search, a Gaussian process and ``asha``, against TPE and Hyperband."""
 
+import gc
 import shutil
 import statistics
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from qpsearch.cli.main import COLLECTED
 from qpsearch.registry.samplers.gp import GP
 from qpsearch.registry.samplers.tpe import TPE
 from qpsearch.space import parse_space
@@ -24,12 +26,19 @@ EARLIER: Final = (TPE, "hyperband")
 def rows(folder: Path, *, sizes: tuple[int, ...], repetitions: int) -> list[Row]:
     """Compare the time of an ask in studies of so many trials, of which most are paused or pruned.
 
+    Memory is looked through as seldom as in the command, for both sides.
+
     Args:
         folder: For databases; must be empty.
         sizes: Trials when the first repetition begins.
         repetitions: See ``Row.n``.
     """
-    return [_at(folder / str(size), size, repetitions) for size in sizes]
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECTED)
+    try:
+        return [_at(folder / str(size), size, repetitions) for size in sizes]
+    finally:
+        gc.set_threshold(*before)
 
 
 def _at(folder: Path, size: int, repetitions: int) -> Row:
