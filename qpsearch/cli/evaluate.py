@@ -88,6 +88,8 @@ def evaluate(
                 "the best trained here."
             )
         say(f"{space.search.objective.metric} {best.value:.4f} (n = {best.n}), {standing(best)}")
+        if not best.is_fresh:
+            say("These weights won by their validation score: new seeds are on average worse on test images, too.")
     say(_said(found))
 
 

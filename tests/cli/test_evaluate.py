@@ -302,6 +302,8 @@ def test_trials_of_one_configuration_are_its_seeds_for_best_status_and_evaluate_
     shown = qpsearch(tmp_path, "best", "small").stdout
     assert f"trials 0, 1: val_accuracy {mean:.4f} (sd {best['sd']:.4f}) on validation images," in shown
     assert "one configuration, by the mean over its runs the best of 2 complete trials, n = 4: optimistic" in shown
+    said = "These weights won by their validation score: new seeds are on average worse on test images, too."
+    assert said in qpsearch(tmp_path, "evaluate", "small").stdout
     (tested,) = reply(tmp_path, "evaluate", "small")["trials"]
     assert (tested["trials"], tested["value"], tested["seeds"]) == ([0, 1], best["value"], best["seeds"])
     assert len(tested["accuracies"][0]["runs"]) == 4

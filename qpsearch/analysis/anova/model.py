@@ -15,13 +15,14 @@ from qpsearch.analysis.anova.features import Codes, Design, design
 from qpsearch.analysis.anova.forecast import chance_of_nothing
 from qpsearch.analysis.anova.observations import Observations, observations_of
 from qpsearch.analysis.anova.parameters import Parameter, Searched
-from qpsearch.analysis.anova.posterior import Posterior, sample
+from qpsearch.analysis.anova.posterior import MOST, Posterior, sample
 from qpsearch.analysis.anova.shares import Shares, shares_of
 
 # Where differences are asked for, the least prior variance of a parameter and of a pair, as shares of all variance, and
 # what those of all parameters, or of all pairs, may come to. With a sparse prior alone, 90% intervals hold 55 to 85% of
 # the differences that are there: fewest after searches that adapt and prune, which leave least to be seen.
 LEAST: Final = ((0.08, 0.65), (0.0005, 0.03))
+ENOUGH: Final = 600  # steps for them
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Analysis:
         posterior: The posterior, in the unit of the objective.
         even: Codes of even draws of the space.
         check: The check, which has begun.
-        fit: Samples the posterior with other least variances of groups, as ``sample`` takes them.
+        fit: Samples the posterior with other least variances of groups, and fewer steps, as ``sample`` takes them.
     """
 
     parameters: tuple[Parameter, ...]
@@ -53,14 +54,15 @@ class Analysis:
     posterior: Posterior
     even: Codes
     check: AnovaCheck
-    fit: Callable[[Sequence[float]], Posterior]
+    fit: Callable[[Sequence[float], int], Posterior]
 
     @cached_property
     @_on_one_thread
     def differences(self) -> Posterior:
         """The posterior of differences between values of a parameter, which hardly draws any of them to 0."""
         groups = np.bincount(self.design.orders, minlength=len(LEAST))
-        return self.fit([min(least, most / max(count, 1)) for (least, most), count in zip(LEAST, groups, strict=True)])
+        least = [min(each, most / max(count, 1)) for (each, most), count in zip(LEAST, groups, strict=True)]
+        return self.fit(least, ENOUGH)
 
     @cached_property
     @_on_one_thread
@@ -100,9 +102,10 @@ def analyse(searched: Searched, trials: Sequence[FrozenTrial], *, seed: int = 0)
     features = design(searched, seen.codes, guessed)
     check = AnovaCheck(features, seen, seed)
 
-    def fit(least: Sequence[float] = (0.0, 0.0)) -> Posterior:
+    def fit(least: Sequence[float] = (0.0, 0.0), most: int = MOST) -> Posterior:
         completed = None if seen.complete.all() else curves.completed
-        return sample(features, guessed, seed=seed, completed=completed, least=least).in_unit(mean, spread)
+        found = sample(features, guessed, seed=seed, completed=completed, most=most, least=least)
+        return found.in_unit(mean, spread)
 
     return Analysis(
         parameters=searched.parameters,
