@@ -15,6 +15,7 @@ import numpy as np
 from qpsearch.analysis.anova.forecast import ALARM
 from qpsearch.analysis.anova.model import Analysis
 from qpsearch.analysis.anova.parameters import Floats, Parameter
+from qpsearch.analysis.anova.posterior import Posterior
 from qpsearch.analysis.anova.shares import Estimate
 from qpsearch.analysis.importance import Nothing, analysis_of, at_sentence, nothing_of, place_of, trials_text, why_there
 from qpsearch.analysis.subject import Goal, Subject
@@ -38,6 +39,9 @@ class Effect:
         low: 5th percentile.
         high: 95th percentile.
         trials: Used trials that have the choice.
+        is_shown: Whether the effect is told from nothing: the interval does not hold 0, and neither does that of the
+            analysis in which most parameters are expected to do nothing. Of many intervals some miss the truth by
+            chance; of effects that are not there, less than one in a hundred is shown.
     """
 
     parameter: str
@@ -47,6 +51,7 @@ class Effect:
     low: float
     high: float
     trials: int
+    is_shown: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +130,7 @@ class EffectTable:
             *self.doubts,
             *self.untried,
             f"Effects are in the unit of {self.objective.metric}, {better} is better. They are shrunk: what the trials "
-            "do not show is drawn towards 0.",
+            "do not show is drawn towards 0. One in ten such intervals misses the truth.",
             self.design,
         )
 
@@ -174,12 +179,14 @@ def _effects(analysis: Analysis, parameter: Parameter) -> Iterator[Effect]:
     reference, others = _levels(analysis, parameter)
     for level in others:
         draws = _contrast(analysis, parameter, level, reference)
+        sparse = _contrast(analysis, parameter, level, reference, analysis.posterior)
         yield Effect(
             parameter=parameter.name,
             level=_value(parameter, level),
             reference=_value(parameter, reference),
             **_interval(draws),
             trials=int((codes == level).sum()),
+            is_shown=_is_apart(draws) and _is_apart(sparse),
         )
 
 
@@ -252,10 +259,13 @@ def _untried(analysis: Analysis, choices: Sequence[Parameter]) -> Iterator[str]:
             yield f"No trial has {each.name} {' or '.join(missing)}: nothing is known of it."
 
 
-def _contrast(analysis: Analysis, parameter: Parameter, level: int, reference: int) -> Floats:
+def _contrast(
+    analysis: Analysis, parameter: Parameter, level: int, reference: int, posterior: Posterior | None = None
+) -> Floats:
     """Return draws of the difference of two levels where the parameter is active, over even draws of all others."""
     index = [group.names for group in analysis.design.groups].index((parameter.name,))
-    return _difference(analysis, index, {parameter.name: np.array([float(level), float(reference)])})
+    codes = {parameter.name: np.array([float(level), float(reference)])}
+    return _difference(analysis, index, codes, posterior)
 
 
 def _joint(
@@ -268,10 +278,17 @@ def _joint(
     return _difference(analysis, index, codes)
 
 
-def _difference(analysis: Analysis, index: int, codes: Mapping[str, Floats]) -> Floats:
-    """Return draws of the difference of two points in one group of features."""
+def _difference(
+    analysis: Analysis, index: int, codes: Mapping[str, Floats], posterior: Posterior | None = None
+) -> Floats:
+    """Return draws of the difference of two points in one group of features; None draws from ``differences``."""
     rows = analysis.design.groups[index].features(codes)
-    return np.asarray(analysis.differences.of_group(index) @ (rows[0] - rows[1]))
+    return np.asarray((posterior or analysis.differences).of_group(index) @ (rows[0] - rows[1]))
+
+
+def _is_apart(draws: Floats) -> bool:
+    found = Estimate.of(draws)
+    return found.low > 0 or found.high < 0
 
 
 def _places(analysis: Analysis, parameter: Parameter) -> list[float]:

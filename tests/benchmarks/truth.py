@@ -120,12 +120,11 @@ def _judge(truth: Truth, cell: str, trials: list[FrozenTrial], *, beside: bool) 
     for effect in effects_of(subject, analysis).effects:
         if effect.parameter in STAGES:
             true = truth.effect(STAGES.index(effect.parameter), BLOCKS.index(str(effect.level)))
-            is_shown = effect.low > 0 or effect.high < 0
             if abs(true) > TOLD:
                 found.in_effect.append(effect.low <= true <= effect.high)
-                found.shown.append(is_shown)
+                found.shown.append(effect.is_shown)
             elif truth.shares[effect.parameter][1] < NONE:
-                found.none_shown.append(is_shown)
+                found.none_shown.append(effect.is_shown)
     for evaluator in (each for each in Evaluator if each is not Evaluator.ANOVA):
         if beside and len(subject.complete) >= FEWEST:
             theirs = importance(subject, evaluator=evaluator).importances[0].parameter

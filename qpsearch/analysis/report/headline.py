@@ -203,7 +203,7 @@ def decided(material: Material) -> Iterator[object]:
     if table.at is not None:
         yield at_sentence(table.objective.metric, table.n, table.at, table.why)
     yield from blocks(effects)
-    others = [row for row in effects.effects if row not in block_effects(effects) and (row.low > 0 or row.high < 0)]
+    others = [row for row in effects.effects if row not in block_effects(effects) and row.is_shown]
     if others:
         most = max(others, key=lambda row: abs(row.effect))
         told = _claim(most, effects, placed=False)
@@ -215,15 +215,19 @@ def blocks(table: EffectTable) -> Iterator[str]:
     rows = block_effects(table)
     if not rows:
         return
-    shown = sorted((row for row in rows if row.low > 0 or row.high < 0), key=lambda row: -abs(row.effect))
+    shown = sorted((row for row in rows if row.is_shown), key=lambda row: -abs(row.effect))
     if not shown:
-        reference = scalar(rows[0].reference)
-        yield f"No block is shown to be better or worse than {reference}: each interval of an effect holds 0."
+        apart = sum(row.low > 0 or row.high < 0 for row in rows)
+        some = (
+            f"{apart} of {len(rows)} intervals of effects {'does' if apart == 1 else 'do'} not hold 0, maybe by chance"
+        )
+        why = some if apart else "each interval of an effect holds 0"
+        yield f"No block is shown to be better or worse than {scalar(rows[0].reference)}: {why}."
         return
     told = listed([_claim(row, table) for row in shown[:CLAIMS]])
     more = f" {len(shown) - CLAIMS} more are below." if len(shown) > CLAIMS else ""
     rest = len(rows) - len(shown)
-    others = f" Of {counted(rest, 'other effect')} of blocks the interval holds 0." if rest else ""
+    others = f" {counted(rest, 'other effect')} of blocks {'is' if rest == 1 else 'are'} not shown." if rest else ""
     yield f"Blocks: {told} (90% intervals).{more}{others}"
 
 
