@@ -19,7 +19,7 @@ from qpsearch.analysis.anova.posterior import MOST, Posterior, sample
 from qpsearch.analysis.anova.shares import Shares, shares_of
 
 # Where differences are asked for, the least prior variance of a parameter and of a pair, as shares of all variance, and
-# what those of all parameters, or of all pairs, may come to. With a sparse prior alone, 90% intervals hold 55 to 85% of
+# what those of all parameters, or of all pairs, may come to. With a sparse prior alone, 90% intervals hold 50 to 97% of
 # the differences that are there: fewest after searches that adapt and prune, which leave least to be seen.
 LEAST: Final = ((0.08, 0.65), (0.0005, 0.03))
 ENOUGH: Final = 600  # steps for them
