@@ -102,7 +102,7 @@ def _too_few_complete(space: Space) -> list[str]:
         return [f"{learns}, and {few}, so that all draws are even. Write sampler: gp, or set a smaller population."]
     if search.pruner is PrunerKind.NONE:
         return []
-    return [f"{learns}, and {search.pruner} lets few trials complete. Write pruner: none, or sampler: gp."]
+    return [f"{learns}, so what {search.pruner} stops teaches it nothing. Write pruner: none, or sampler: gp."]
 
 
 def lost_guesses(space: Space) -> list[str]:

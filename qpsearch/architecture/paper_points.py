@@ -6,19 +6,18 @@ quotient is that of the depth (rule Q5), of searched depths that of the middle.
 """
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from statistics import mean
 from typing import Any, Final
 
 from qpsearch.architecture.named import OF_THE_PAPERS
-from qpsearch.architecture.resolve import ALPHA_BY_DEPTH, alpha_for
+from qpsearch.architecture.resolve import ALPHA_BY_DEPTH, alpha_for, layers_of
+from qpsearch.errors import Infeasible
 from qpsearch.registry.augmentations import AUGMENTATIONS
 from qpsearch.registry.recipes import RECIPES
-from qpsearch.space import Space
-from qpsearch.space.domains import Domain
+from qpsearch.space import Space, draw
+from qpsearch.space.domains import Domain, stored
 from qpsearch.space.file.points import domains_of, member_of
-from qpsearch.space.leaves import AUGMENT, STAGES, Constant
+from qpsearch.space.leaves import AUGMENT, STAGES
 from qpsearch.space.schema.data import USED
 from qpsearch.space.schema.network import rule_paths
 from qpsearch.space.schema.rules import BY_DEPTH
@@ -96,14 +95,20 @@ def _known(name: str, domain: Domain, wanted: Sequence[Any]) -> list[Scalar]:
     return found
 
 
+class _Middle:
+    """Chooses the middle of each domain."""
+
+    def choose(self, name: str, domain: Domain) -> Scalar:
+        return stored(domain.at(0.5))
+
+
 def _layers(space: Space) -> int:
-    """Return the layers of the networks of a space; of searched depths, and of alternatives, those in the middle."""
-    depths = defaultdict[str, list[int]](list)
-    for site in space.sites:
-        if site.path.startswith(f"{STAGES}.") and site.path.endswith(".depth"):
-            middle = site.leaf.value if isinstance(site.leaf, Constant) else site.domain and site.domain.at(0.5)
-            depths[site.path.removeprefix(f"{STAGES}.").partition(".")[0]].append(int(str(middle or 1)))
-    return 2 + sum(BranchKind.BASIC.layers * round(mean(each)) for each in depths.values())
+    """Return the layers of a network of the space; where they are searched, of one in the middle."""
+    try:
+        drawn = draw(space, _Middle())
+    except Infeasible:  # an expression that the middle does not suit
+        return ALPHA_BY_DEPTH[0][0]
+    return layers_of(drawn.values["network"]["stages"])
 
 
 def _values_of(block: BlockKind, alpha: float) -> dict[str, list[Any]]:

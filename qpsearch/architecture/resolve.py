@@ -60,7 +60,7 @@ def resolve(space: Space, drawn: Draw) -> TrialConfig:
     facts = space.data.facts
     network = drawn.values["network"]
     stem = {f"stem_{name}": value for name, value in network["stem"].items()}
-    alpha = alpha_for(_layers(network["stages"]))
+    alpha = alpha_for(layers_of(network["stages"]))
     config = TrialConfig(
         data=space.data if space.augment is None else _augmented(space.data, drawn.values["augment"]),
         network=Network(
@@ -99,7 +99,8 @@ def alpha_for(depth: int) -> float:
     return low_alpha
 
 
-def _layers(stages: list[Mapping[str, Any]]) -> int:
+def layers_of(stages: list[Mapping[str, Any]]) -> int:
+    """Return the layers of a network whose stages were drawn: those of its branches, the stem's and the head's."""
     return 2 + sum(int(stage["depth"]) * BranchKind(stage["branch"]).layers for stage in stages)
 
 

@@ -75,7 +75,7 @@ def evaluate(
         return
     say(f"study {study}: accuracy on test images, mean (sd over runs)")
     with closing(Database.open(storage)) as database:
-        space = queries.space_of(database, study)
+        space, complete = queries.space_of(database, study), queries.summary(database, study).counts["COMPLETE"]
     print_table(found.trials, target, is_grid=space.search.is_grid)
     for text in map(_why, found.not_tested):
         say(text)
@@ -88,7 +88,8 @@ def evaluate(
                 "the best trained here."
             )
         say(f"{space.search.objective.metric} {best.value:.4f} (n = {best.n}), {standing(best)}")
-        if not best.is_fresh:
+        was_chosen = complete > len(best.trials) and space.search.objective.metric.value.startswith("val_")
+        if was_chosen and best.confirmed is None:
             say("These weights won by their validation score: new seeds are on average worse on test images, too.")
     say(_said(found))
 

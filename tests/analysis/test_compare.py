@@ -129,6 +129,14 @@ def test_many_equal_arms_are_told_apart_no_more_often_than_two() -> None:
     assert alarms[0] <= 17 < 19 <= alarms[1]  # of 150, where 7.5 are meant
 
 
+@pytest.mark.parametrize("images", [0.0, 1e-6])
+def test_a_p_value_of_many_is_never_smaller_than_its_own(images: float) -> None:
+    """Two runs beside three: larger variances alone would give the pair more degrees of freedom."""
+    for parts in itertools.product((1e-7, 1e-6, 1e-5), repeat=2):
+        found = Contrast(difference=0.006, parts=np.array(parts), freedom=np.array([1.0, 2.0]), images=images)
+        assert found.p_of_many >= found.p
+
+
 def test_the_power_that_is_told_of_several_arms_is_that_of_the_verdict() -> None:
     row = measured(replace(ALIKE, sds=(0.0025,) * 4), 5, 400, seed=12, images=1500)
     assert row.found[0.0] <= 0.08

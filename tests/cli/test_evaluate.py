@@ -288,6 +288,16 @@ def test_what_cannot_be_evaluated_is_answered(study: Path, tmp_path: Path) -> No
     assert (gone.returncode, "is missing, so its trial cannot be evaluated" in gone.stderr) == (2, True), gone.stderr
 
 
+def test_weights_that_were_chosen_are_said_to_be_lucky_on_test_images_too(tmp_path: Path) -> None:
+    text = SPACE.replace("epochs: 8", "epochs: 1, optimizer: {sgd: {lr: {log: [0.01, 0.1]}}}")
+    (tmp_path / "small.yaml").write_text(text.replace("sampler: grid, replicates: 2", "sampler: random, trials: 2"))
+    said = "These weights won by their validation score: new seeds are on average worse on test images, too."
+    for trials, is_said in (("1", False), ("2", True)):
+        words = ("run", "small.yaml", "--dispatch", "inline", "--study", f"of{trials}", "--trials", trials)
+        assert qpsearch(tmp_path, *words).returncode == 0
+        assert (said in qpsearch(tmp_path, "evaluate", f"of{trials}").stdout) is is_said
+
+
 def test_trials_of_one_configuration_are_its_seeds_for_best_status_and_evaluate_alike(tmp_path: Path) -> None:
     text = SPACE.replace("{choice: [additive, product_unit]}", "additive").replace("epochs: 8", "epochs: 1")
     (tmp_path / "small.yaml").write_text(text.replace("sampler: grid", "sampler: random, trials: 2, pruner: none"))
@@ -302,8 +312,6 @@ def test_trials_of_one_configuration_are_its_seeds_for_best_status_and_evaluate_
     shown = qpsearch(tmp_path, "best", "small").stdout
     assert f"trials 0, 1: val_accuracy {mean:.4f} (sd {best['sd']:.4f}) on validation images," in shown
     assert "one configuration, by the mean over its runs the best of 2 complete trials, n = 4: optimistic" in shown
-    said = "These weights won by their validation score: new seeds are on average worse on test images, too."
-    assert said in qpsearch(tmp_path, "evaluate", "small").stdout
     (tested,) = reply(tmp_path, "evaluate", "small")["trials"]
     assert (tested["trials"], tested["value"], tested["seeds"]) == ([0, 1], best["value"], best["seeds"])
     assert len(tested["accuracies"][0]["runs"]) == 4

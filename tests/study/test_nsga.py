@@ -67,5 +67,7 @@ def test_too_few_complete_trials_to_breed_from_are_told() -> None:
         "that all draws are even. Write sampler: gp, or set a smaller population."
     )
     (said,) = notes(space({"nsga3": {"population": 8}}, **{"search.pruner": "asha", "training.epochs": 9}))
-    assert said.endswith("8 of them at a time, and asha lets few trials complete. Write pruner: none, or sampler: gp.")
+    assert said.endswith(
+        "8 of them at a time, so what asha stops teaches it nothing. Write pruner: none, or sampler: gp."
+    )
     assert not notes(space({"nsga3": {"population": 8}}))

@@ -87,6 +87,7 @@ def test_networks_and_recipe_are_the_quotient_papers_and_its_baseline_differs_in
         ({"int": [50, 58]}, {"choice": [1.5, 2.0]}, 1.5),
         (15, {"choice": [1.7, 2.0]}, 2.0),  # 1.9 by interpolation
         (15, {"choice": [4.0, 8.0]}, None),
+        ("network.stem.width * 7 - 1", {"choice": [1.5, 1.7, 2.0]}, 1.7),  # 27
     ],
 )
 def test_the_bound_of_quotients_is_that_of_the_depth(depth: object, domain: object, alpha: object) -> None:

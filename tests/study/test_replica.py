@@ -93,7 +93,7 @@ def test_failures_teach_the_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     seeds = range(4)
     taught = sum(share_of_failing(f"sqlite:///{tmp_path}/taught{seed}.db", seed) for seed in seeds) / 4
 
-    monkeypatch.setattr(replica, "_for_sampler", copied)
+    monkeypatch.setattr(replica, "_for_sampler", lambda *given: copied(*given[:5]))
     untaught = sum(share_of_failing(f"sqlite:///{tmp_path}/untaught{seed}.db", seed) for seed in seeds) / 4
     assert taught < untaught / 2
 

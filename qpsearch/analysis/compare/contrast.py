@@ -270,7 +270,9 @@ def _df(parts: Floats, freedom: Floats, images: float) -> float:
 
 
 def _careful_df(parts: Floats, freedom: Floats, images: float) -> float:
-    return _df(parts * freedom / chdtri(freedom, CAREFUL), freedom, images)
+    """Return the degrees of freedom of larger variances between runs; never more than those of the estimates."""
+    larger = parts * freedom / chdtri(freedom, CAREFUL)
+    return min(_df(parts, freedom, images), _df(larger, freedom, images))
 
 
 def _images(groups: Sequence[Sequence[Weighted]]) -> float:

@@ -40,7 +40,8 @@ class _Lasting(BaseSampler):
             each.system_attrs[key] for each in trials if key in each.system_attrs and each.state != TrialState.FAIL
         ]
         if known:
-            return _in_order([each for each in trials if each.system_attrs.get(NUMBER) in set(known[0])])
+            wanted, complete = set(known[0]), [each for each in trials if each.state == TrialState.COMPLETE]
+            return _in_order([each for each in complete if each.system_attrs[NUMBER] in wanted])
         parents = _in_order(self.select_parent(study, generation))
         numbers = [each.system_attrs[NUMBER] for each in parents]
         study._storage.set_trial_system_attr(self._drawn._trial_id, key, numbers)
