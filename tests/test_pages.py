@@ -51,6 +51,7 @@ SLOW = {  # each is run by a test of its own, on less
     "qpsearch evaluate blocks-on-digits --noise poisson:0.05 --target 0.9",  # tests/cli/test_evaluate.py
     "qpsearch compare tuned-blocks",  # there, too
     "qpsearch run gates.yaml --import ./gated.py --dispatch inline",  # tests/cli/test_plugins.py
+    "qpsearch run ordered.yaml --import ./cost.py",  # tests/cli/test_metrics.py
     "qpsearch run parity.yaml",  # tests/cli/test_own_data.py
     "qpsearch evaluate parity",  # there, too
     "qpsearch report parity",  # there, too

@@ -60,9 +60,11 @@ def test_what_is_said_stays_whole_and_in_order_and_nothing_of_the_table_does(tmp
         numbers = [int(match[2]) for match in noise if match[1] == kind]
         assert numbers == list(range(0, numbers[-1] + 1, 10 if kind == "echoed" else 1))
     assert any(line.startswith("starting Ray ... ") for line in seen)
-    assert any(re.fullmatch(r"and \d+ more", line) for line in seen)
     assert any(line.startswith("trial  epoch  val_accuracy") for line in seen)
-    assert rows - 5 <= most <= rows - 4  # beside two lines above, headings, and what says how many more
+    assert most <= rows - 4  # beside two lines above, headings, and what says how many more
+    if rows < 40:  # a higher table is seldom full: 40 trials may not run at once on a slow machine
+        assert most >= rows - 5
+        assert any(re.fullmatch(r"and \d+ more", line) for line in seen)
 
 
 def test_a_study_in_a_terminal_of_80_by_24_says_how_long_it_takes(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ SEED = 1  # of the moments; what trials do is drawn anew
 
 
 @pytest.fixture(autouse=True)
-def _short_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world_module, "TRIALS", 8)
+def _short_studies(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr(world_module, "TRIALS", 6 if request.node.get_closest_marker("ray") else 8)
 
 
 def go(world: World, *kinds: str) -> None:
