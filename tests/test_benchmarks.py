@@ -25,7 +25,6 @@ from tests.benchmarks import (
     product_unit,
     racing,
     recipes,
-    startup,
     steps,
     streaming,
     sweeps,
@@ -209,10 +208,6 @@ def test_levels_are_compared_with_epochs_at_equal_seconds(kind: FidelityKind) ->
     cheap, *_, three = fidelity.facts(kind, points).splitlines()[1:]
     assert cheap.endswith("0.900 s of CPU time, rank correlation 1.00 with the mean of three seeds")
     assert three.startswith("3 whole epochs: 3.000 s")
-
-
-def test_a_start_is_compared_with_the_least_that_a_program_must_do(tmp_path: Path) -> None:
-    check(startup.rows(tmp_path, trials=4, repetitions=1), 1)
 
 
 def test_ways_to_wait_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
